@@ -1,0 +1,77 @@
+"""People and what they may do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from posthouse.cluster.models import Server
+from posthouse.lib.ids import uuid7
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users; Django's log-in finds them through it."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Return the user of the domain with this log-in name, whatever its case."""
+        return self.get(login__iexact=username, local=False, removed_at=None)
+
+
+class User(AbstractBaseUser):
+    """One person. The master makes users and slaves hold copies, except local ones, which belong to one server."""
+
+    class Role(models.TextChoices):
+        ADMINISTRATOR = "administrator", "Administrator"
+        USER = "user", "User"
+
+    id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    login = models.CharField("User name", max_length=150)
+    name = models.CharField("Name", max_length=200)
+    email = models.EmailField("E-mail address", max_length=254)
+    role = models.CharField(max_length=16, choices=Role, default=Role.USER)
+    is_active = models.BooleanField("Active", default=True)
+    local = models.BooleanField(
+        default=False,
+        help_text="lives on this server only: never copied by the sync, never overwritten by it",
+    )
+    home = models.ForeignKey(
+        Server,
+        verbose_name="Home server",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="residents",
+    )
+    home_by_hand = models.BooleanField(default=False, help_text="set by an administrator, not by a rule")
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    change = models.PositiveBigIntegerField(default=0, editable=False, db_index=True)
+
+    USERNAME_FIELD = "login"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name", "email"]
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("login"), "local", condition=Q(removed_at=None), name="login_once"),
+        ]
+        indexes = [
+            models.Index(Lower("login"), name="user_login_lower"),
+            models.Index(Lower("name"), name="user_name_lower"),
+            models.Index(Lower("email"), name="user_email_lower"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.login
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether this person administers the server."""
+        return self.role == self.Role.ADMINISTRATOR

@@ -1,0 +1,143 @@
+"""Every setting of a server: its meaning, unit and default, from one TOML file with the environment over it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CONFIG_VARIABLE = "POSTHOUSE_CONFIG"
+PLACES = (Path("posthouse.toml"), Path("/etc/posthouse/posthouse.toml"))
+
+
+def config_file() -> Path | None:
+    """Return the TOML file in force: the one that POSTHOUSE_CONFIG names, else the first that exists in PLACES."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return next((place for place in PLACES if place.is_file()), None)
+
+
+class Options(BaseSettings):
+    """The settings of one server. A field `x` is `x = …` in the TOML file and POSTHOUSE_X in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="POSTHOUSE_", extra="forbid", env_ignore_empty=True)
+
+    name: str = Field(default="posthouse", min_length=1, max_length=60)
+    """What people call this server, as shown in the Server List."""
+    host: str = Field(default="localhost", min_length=1, max_length=253)
+    """Host name or IP address at which people and other servers reach this server."""
+    port: int = Field(default=443, ge=1, le=65535)
+    """HTTPS port at which they reach it."""
+    namespace: str = "/aspera/faspex"
+    """URL namespace: every page lies under it. "/" for none."""
+
+    bind: str = "0.0.0.0"  # noqa: S104 - a server for others listens on all its addresses unless told otherwise
+    """Address to listen on."""
+    listen_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port to listen on, where a proxy or a firewall maps `port` to another one."""
+    web_workers: int = Field(default=2, ge=1, le=64)
+    """Processes that answer requests."""
+    relay_workers: int = Field(default=4, ge=1, le=64)
+    """Relays that run at the same time."""
+
+    data_dir: Path = Path("/var/lib/posthouse")
+    """Folder of the database, the store, the keys and the certificate."""
+    database_url: str | None = None
+    """postgresql://user@host:5432/name, or nothing for SQLite in data_dir. Empty parts are taken from PG* variables."""
+    database_password_file: Path | None = None
+    """File that holds the database password, so that it stands in no URL."""
+    store_dir: Path | None = None
+    """Folder where package contents live (default: data_dir/store)."""
+
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain (default: the self-made data_dir/tls.crt)."""
+    tls_key: Path | None = None
+    """PEM file with its key (default: data_dir/tls.key)."""
+
+    session_minutes: int = Field(default=60, ge=1, le=10080)
+    """Minutes without a request after which somebody must log in again."""
+    upload_days: int = Field(default=7, ge=1, le=365)
+    """Days without progress after which an unfinished upload is given up."""
+    digest: Literal["blake3", "sha256"] = "blake3"
+    """Digest of parts and files; sha256 where FIPS 140 binds."""
+    log: Literal["text", "json"] | None = None
+    """Form of the log lines (default: text on a terminal, else json)."""
+    debug: bool = False
+    """Show error details in the browser. Never on a server that others reach."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _plain_namespace(cls, value: str) -> str:
+        parts = [part for part in value.split("/") if part]
+        for part in parts:
+            if not all(c.isascii() and (c.isalnum() or c in "-_.") for c in part) or part in {".", ".."}:
+                raise ValueError("takes letters, digits, - _ . and / only, for example /aspera/faspex")
+        return "/" + "/".join(parts)
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Options:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: set both, or neither")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names them
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment above the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    @property
+    def prefix(self) -> str:
+        """The namespace without a slash at its end: "/aspera/faspex", or "" for none."""
+        return self.namespace.rstrip("/")
+
+    @property
+    def store(self) -> Path:
+        """The folder of the local store."""
+        return self.store_dir or self.data_dir / "store"
+
+    @property
+    def certificate(self) -> Path:
+        """The PEM file with the certificate chain that is served."""
+        return self.tls_certificate or self.data_dir / "tls.crt"
+
+    @property
+    def certificate_key(self) -> Path:
+        """The PEM file with its key."""
+        return self.tls_key or self.data_dir / "tls.key"
+
+    @property
+    def identity(self) -> Path:
+        """The file with this server's Ed25519 identity key."""
+        return self.data_dir / "identity.key"
+
+    @property
+    def secret(self) -> Path:
+        """The file with the secret that signs sessions and upload rights."""
+        return self.data_dir / "secret.key"
+
+    @property
+    def origin(self) -> str:
+        """The scheme, host and port at which people reach this server."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}" if self.port == 443 else f"https://{host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """The address of the first page."""
+        return f"{self.origin}{self.prefix}/"

@@ -1,0 +1,75 @@
+"""The state of each slave's copy of the user information, and what was done to keep it equal."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import models
+
+from posthouse.cluster.models import Server
+from posthouse.jobs.models import Work
+from posthouse.lib.ids import uuid7
+
+
+class Counter(models.Model):
+    """The number of the newest change to anything shared: one row, raised by the database's own triggers."""
+
+    value = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Copy(models.Model):
+    """On the master: what is known of one slave's copy."""
+
+    class Status(models.TextChoices):
+        OUT_OF_SYNC = "out_of_sync", "OUT OF SYNC"
+        OK = "ok", "OK"
+
+    server = models.OneToOneField(Server, on_delete=models.CASCADE, primary_key=True, related_name="copy")
+    status = models.CharField(max_length=12, choices=Status, default=Status.OUT_OF_SYNC)
+    reason = models.TextField(blank=True, default="It was never synced.", help_text="why it is out of sync")
+    since = models.DateTimeField(auto_now_add=True, help_text="since when it has this status")
+    synced_at = models.DateTimeField(null=True, blank=True, help_text="end of the last sync that succeeded")
+    acknowledged = models.PositiveBigIntegerField(default=0, help_text="the last change that it has")
+    failures = models.PositiveIntegerField(default=0, help_text="automatic syncs that failed in a row")
+
+    def __str__(self) -> str:
+        return f"{self.server_id} {self.status}"
+
+
+class Run(Work):
+    """One sync of one slave: a line of the history."""
+
+    class Kind(models.TextChoices):
+        MANUAL = "manual", "Manual"
+        AUTOMATIC = "automatic", "Automatic"
+
+    id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=10, choices=Kind)
+    started_at = models.DateTimeField(null=True, blank=True)
+    total = models.PositiveBigIntegerField(default=0, help_text="rows to send")
+    sent = models.PositiveBigIntegerField(default=0, help_text="rows sent so far")
+    added = models.PositiveBigIntegerField(default=0)
+    changed = models.PositiveBigIntegerField(default=0)
+    removed = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0, help_text="on the line, compressed")
+
+    class Meta:
+        indexes = [models.Index(fields=["server", "-created_at"], name="run_history")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} sync of {self.server_id}"
+
+
+class Received(models.Model):
+    """On a slave: how far its copy is. One row."""
+
+    master = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
+    change = models.PositiveBigIntegerField(default=0, help_text="number of the last change that was applied")
+    at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"change {self.change}"
