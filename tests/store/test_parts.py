@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,4 +56,4 @@ def test_missing_ranges_name_exactly_the_absent_parts(have: set[int], count: int
     ranges = parts.missing(have, count)
     named = [number for first, last in ranges for number in range(first, last + 1)]
     assert named == [number for number in range(count) if number not in have]
-    assert all(last + 1 < first for (_, last), (first, _) in zip(ranges, ranges[1:], strict=False)), "ranges are joined"
+    assert all(last + 1 < first for (_, last), (first, _) in pairwise(ranges)), "ranges are joined"
