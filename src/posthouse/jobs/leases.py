@@ -114,9 +114,10 @@ def take_back(model: type[Work], holder: str) -> int:
     freed = 0
     held: QuerySet[Any] = model._default_manager.filter(state=State.ACTIVE, lease_holder=holder)
     for pk, fence, attempts in held.values_list("pk", "fence", "attempts"):
+        delay = takeover_delay(attempts)
         freed += held.filter(pk=pk, fence=fence).update(
-            state=State.DEFERRED,
-            next_try_at=timezone.now() + takeover_delay(attempts),
+            state=State.DEFERRED if delay else State.QUEUED,
+            next_try_at=timezone.now() + delay if delay else None,
             lease_holder="",
             lease_until=None,
             updated_at=timezone.now(),
