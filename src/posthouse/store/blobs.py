@@ -5,6 +5,7 @@ Everything here blocks; call it in a thread from an event loop. Bytes are on the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,13 @@ def writer(blob: Blob, number: int, at: int = 0) -> PartWriter:
     if not 0 <= at <= length:
         raise ValueError(f"Part {number} has {length} bytes; it cannot go on after {at}.")
     descriptor = local().open(blob.id, write=True)
-    return PartWriter(descriptor, blob.id, number=number, offset=offset, length=length, algorithm=blob.algorithm, at=at)
+    try:
+        return PartWriter(
+            descriptor, blob.id, number=number, offset=offset, length=length, algorithm=blob.algorithm, at=at
+        )
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def have(blob: Blob) -> set[int]:
