@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
@@ -27,9 +29,10 @@ class Package(models.Model):
     sender = models.ForeignKey(User, on_delete=models.PROTECT, related_name="sent_packages")
     origin = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(max_length=10, choices=Status, default=Status.UPLOADING)
+    error = models.TextField(blank=True, default="", help_text="why the status is an error, in words for people")
     size = models.PositiveBigIntegerField(default=0, help_text="bytes of all files")
     file_count = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, help_text="at the sender's server")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its last byte was in the store")
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -59,6 +62,10 @@ class File(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["package", "number"], name="file_number_once"),
             models.UniqueConstraint(fields=["package", "path"], name="file_path_once"),
+        ]
+        indexes = [
+            # What is still awaited: looked up after each file, so it must not grow with those that are there.
+            models.Index(fields=["package"], condition=Q(blob=None), name="file_awaited"),
         ]
 
     def __str__(self) -> str:

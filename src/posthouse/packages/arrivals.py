@@ -1,0 +1,131 @@
+"""Packages that came from another server: from its manifest and bytes that are all here, to deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.utils import timezone
+
+from posthouse.accounts.models import User
+from posthouse.cluster import servers
+from posthouse.cluster.models import Server
+from posthouse.packages import names, signals
+from posthouse.packages.manifest import Manifest, ManifestFile
+from posthouse.packages.models import Delivery, File, Package
+from posthouse.store.models import Blob
+
+BATCH = 500
+
+
+class NotAdmitted(Exception):
+    """The package was not taken in; the message says why."""
+
+
+class UnknownRecipient(NotAdmitted):
+    """Somebody who lives here according to the sender's server is not known here yet. A sync mends it."""
+
+
+class UnknownSender(NotAdmitted):
+    """The sender is not known here yet. A sync mends it."""
+
+
+class Damaged(NotAdmitted):
+    """The bytes that are here are not those of the manifest."""
+
+
+class Taken(NotAdmitted):
+    """Another package has this id here already."""
+
+
+def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Package:
+    """Make the package of the manifest, whose files are `blobs` by number, and open the deliveries of residents.
+
+    It is one transaction: before it nothing is visible, after it everything. Saying it again returns the package that
+    is there. Raise a NotAdmitted, and leave everything as it was, if something does not fit.
+    """
+    here = servers.this()
+    now = timezone.now()
+    with transaction.atomic():
+        package, made = Package.objects.get_or_create(
+            pk=manifest.package,
+            defaults={
+                "title": manifest.title,
+                "note": manifest.note,
+                "sender": _sender(manifest),
+                "origin": source,
+                "status": Package.Status.COMPLETE,
+                "size": manifest.size,
+                "file_count": len(manifest.files),
+                "created_at": manifest.created,
+                "closed_at": now,
+            },
+        )
+        if not made:
+            if package.origin_id != source.pk or package.sender_id != manifest.sender.id:
+                raise Taken(f"Another package has the id {manifest.package} on this server.")
+            return package
+        File.objects.bulk_create(
+            (
+                File(
+                    package=package,
+                    number=file.number,
+                    path=file.path,
+                    size=file.size,
+                    blob=_contents(blobs.get(file.number), file),
+                )
+                for file in manifest.files
+            ),
+            batch_size=BATCH,
+        )
+        Delivery.objects.bulk_create(_deliveries(package, manifest, here), batch_size=BATCH)
+        package.deliveries.filter(home=here).update(available_at=now)
+        signals.package_arrived.send(Package, package=package)
+    return package
+
+
+def _sender(manifest: Manifest) -> User:
+    try:
+        return User.objects.get(pk=manifest.sender.id)
+    except User.DoesNotExist as error:
+        raise UnknownSender(
+            f"The sender {manifest.sender.login} is not known on this server yet. Sync it, then try again."
+        ) from error
+
+
+def _contents(blob: Blob | None, file: ManifestFile) -> Blob:
+    """Return the blob if it holds what the manifest says: nobody is ever shown a damaged file (D12)."""
+    if blob is None or blob.state != Blob.State.COMPLETE:
+        raise Damaged(f"Not all bytes of “{names.shown(file.path)}” arrived.")
+    if (blob.algorithm, bytes(blob.digest), blob.size, blob.crc32) != (
+        file.algorithm,
+        file.digest,
+        file.size,
+        file.crc32,
+    ):
+        raise Damaged(f"The bytes that arrived of “{names.shown(file.path)}” are not those that were sent.")
+    return blob
+
+
+def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Delivery]:
+    """Return a delivery for each recipient who is known here. Those who live here must be."""
+    ids = [person.id for person in manifest.recipients]
+    people = {
+        pk
+        for at in range(0, len(ids), BATCH)
+        for pk in User.objects.filter(pk__in=ids[at : at + BATCH]).values_list("pk", flat=True)
+    }
+    homes = set(Server.objects.values_list("pk", flat=True))
+    strangers = [person.login for person in manifest.recipients if person.home == here.pk and person.id not in people]
+    if strangers:
+        raise UnknownRecipient(
+            f"{', '.join(strangers[:5])} {'is' if len(strangers) == 1 else 'are'} not known on this server yet. "
+            "Sync it, then try again."
+        )
+    if not any(person.home == here.pk for person in manifest.recipients):
+        raise UnknownRecipient("The package names nobody who lives on this server.")
+    return [
+        Delivery(package=package, recipient_id=person.id, home_id=person.home)
+        for person in manifest.recipients
+        if person.id in people and person.home in homes
+    ]

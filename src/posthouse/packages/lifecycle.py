@@ -1,0 +1,105 @@
+"""What may happen to a package, in which order: uploading, then relaying or complete, or an error.
+
+Every step is an UPDATE that names the old status; whoever comes second finds that nothing is left to do.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from posthouse.accounts.models import User
+from posthouse.cluster import servers
+from posthouse.cluster.models import Server
+from posthouse.packages import signals
+from posthouse.packages.models import Delivery, File, Package
+from posthouse.store.models import Blob
+
+Status = Package.Status
+
+
+def home_of(person: User, here: Server) -> UUID:
+    """Return the id of the server where this person fetches packages: his home, or here if he has none."""
+    return here.id if person.local or person.home_id is None else person.home_id
+
+
+def file_arrived(file: File, blob: Blob) -> bool:
+    """Note that all bytes of the file are in the store, and close the package if it was the last one.
+
+    Return whether the package took it. Saying it again changes nothing and returns True; False means that the package
+    is no longer uploading and never had this blob.
+    """
+    with transaction.atomic():
+        # First the package's row: of two last files that arrive at once, the second waits here until the first is
+        # done, so one of them sees that nothing is missing. It also tells when the package moved last.
+        if not _touch(file.package_id, Status.UPLOADING):
+            return File.objects.filter(pk=file.pk, blob=blob).exists()
+        taken = File.objects.filter(pk=file.pk, blob=None).update(blob=blob)
+        if not taken and not File.objects.filter(pk=file.pk, blob=blob).exists():
+            return False
+        close_if_whole(file.package_id)
+    return True
+
+
+def close_if_whole(package_id: UUID) -> bool:
+    """Close the package if it awaits no more files; return whether this call closed it."""
+    if File.objects.filter(package_id=package_id, blob=None).exists():
+        return False
+    return _close(package_id)
+
+
+def close(package: Package) -> bool:
+    """End the upload: settle each recipient's home, open the deliveries of residents, and tell the relays.
+
+    Return False, and do nothing, if the package is not uploading any more.
+    """
+    closed = _close(package.pk)
+    package.refresh_from_db()
+    return closed
+
+
+def _close(package_id: UUID) -> bool:
+    now = timezone.now()
+    here = servers.this()
+    with transaction.atomic():
+        if not _touch(package_id, Status.UPLOADING):
+            return False
+        deliveries = Delivery.objects.filter(package_id=package_id)
+        people = User.objects.filter(pk=OuterRef("recipient_id"), local=False)
+        # Read now, not when the package was begun: an upload may take days, and people move.
+        home = Coalesce(Subquery(people.values("home_id")), Value(here.pk, output_field=models.UUIDField()))
+        deliveries.update(home=home)
+        opened = deliveries.filter(home=here).update(available_at=now)
+        status = Status.RELAYING if deliveries.exclude(home=here).exists() else Status.COMPLETE
+        Package.objects.filter(pk=package_id).update(status=status, closed_at=now, updated_at=now)
+        package = Package.objects.get(pk=package_id)
+        signals.package_closed.send(Package, package=package)
+        if opened:
+            signals.package_arrived.send(Package, package=package)
+    return True
+
+
+def set_status(package_id: UUID, old: str, new: str, error: str = "") -> bool:
+    """Change the status from `old` to `new`; return False if it was not `old`. An error gets its reason in words."""
+    changed = Package.objects.filter(pk=package_id, status=old).update(
+        status=new, error=error, updated_at=timezone.now()
+    )
+    return bool(changed)
+
+
+def give_up(package: Package, reason: str) -> bool:
+    """End an upload that will not be finished; return False if it is not uploading any more."""
+    with transaction.atomic():
+        if not set_status(package.pk, Status.UPLOADING, Status.ERROR, reason):
+            return False
+        package.refresh_from_db()
+        signals.package_given_up.send(Package, package=package)
+    return True
+
+
+def _touch(package_id: UUID, status: str) -> bool:
+    return bool(Package.objects.filter(pk=package_id, status=status).update(updated_at=timezone.now()))

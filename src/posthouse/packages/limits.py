@@ -1,0 +1,16 @@
+"""How much one package may hold."""
+
+from __future__ import annotations
+
+FILES = 50_000
+RECIPIENTS = 10_000
+TITLE = 200
+"""Characters."""
+NOTE = 20_000
+"""Characters."""
+PATH = 1024
+"""Characters of a file's name with its folders."""
+COMPONENT = 255
+"""Bytes in UTF-8 of each part of a path: more than that no common file system takes."""
+SIZE = 2**53 - 1
+"""Bytes of all files: the largest number that every JSON reader holds exactly."""

@@ -1,0 +1,321 @@
+"""The manifest: what one server tells another about a package, before and instead of its bytes.
+
+Compressed JSON. Reading one trusts nothing: whatever the bytes, `loads` returns a manifest that holds together or
+raises ManifestError. Pure: no database, no clock, no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from uuid import UUID
+
+from posthouse.packages import limits, names
+from posthouse.store import digests, parts
+
+VERSION = 1
+LIMIT = 128 * 1024 * 1024
+"""Bytes of JSON that are read at most: some two million parts, 30 TB in parts of the smallest size."""
+DIGEST_LENGTH = 32
+"""Bytes of a digest, whichever it is."""
+CRC_LENGTH = 4
+TEXT = 254
+"""Characters of a person's name, log-in name or e-mail address, at most."""
+
+
+class ManifestError(ValueError):
+    """The manifest cannot be used; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent the package."""
+
+    id: UUID
+    login: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One of those who get it; `home` is the id of the server where they fetch it."""
+
+    id: UUID
+    login: str
+    name: str
+    home: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """What one part of a file must amount to."""
+
+    digest: bytes
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """One file: `size` and `part_size` in bytes, and the digests by which each part is checked on arrival."""
+
+    number: int
+    path: str
+    size: int
+    algorithm: str
+    part_size: int
+    digest: bytes
+    crc32: int
+    parts: tuple[FilePart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A package and all that belongs to it, but for the bytes."""
+
+    package: UUID
+    title: str
+    note: str
+    sender: Sender
+    recipients: tuple[Recipient, ...]
+    created: datetime
+    files: tuple[ManifestFile, ...]
+    version: int = VERSION
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+def dumps(manifest: Manifest) -> bytes:
+    """Return the manifest as compressed JSON."""
+    document = {
+        "version": manifest.version,
+        "package": str(manifest.package),
+        "title": manifest.title,
+        "note": manifest.note,
+        "sender": {
+            "id": str(manifest.sender.id),
+            "login": manifest.sender.login,
+            "name": manifest.sender.name,
+            "email": manifest.sender.email,
+        },
+        "recipients": [
+            {"id": str(person.id), "login": person.login, "name": person.name, "home": str(person.home)}
+            for person in manifest.recipients
+        ],
+        "created": manifest.created.isoformat(),
+        "files": [
+            {
+                "path": file.path,
+                "size": file.size,
+                "algorithm": file.algorithm,
+                "part_size": file.part_size,
+                "digest": _encode(file.digest),
+                "crc32": file.crc32,
+                # Digest and CRC of part after part in one string: a third of what an object for each would take.
+                "parts": _encode(b"".join(part.digest + part.crc32.to_bytes(CRC_LENGTH) for part in file.parts)),
+            }
+            for file in manifest.files
+        ],
+    }
+    return zlib.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def loads(data: bytes, limit: int = LIMIT) -> Manifest:
+    """Return the manifest whose JSON has at most `limit` bytes; raise ManifestError, and nothing else, if unsound."""
+    document = _Reader(_json(_inflate(data, limit)), "manifest")
+    version = document.integer("version")
+    if version != VERSION:
+        raise ManifestError(f"The manifest has version {version}; this server reads version {VERSION}.")
+    sender = document.object("sender")
+    recipients = document.list("recipients", limits.RECIPIENTS)
+    files = document.list("files", limits.FILES)
+    manifest = Manifest(
+        package=document.uuid("package"),
+        title=document.text("title", limits.TITLE),
+        note=document.text("note", limits.NOTE, empty=True),
+        sender=Sender(
+            id=sender.uuid("id"),
+            login=sender.label("login"),
+            name=sender.label("name"),
+            email=sender.label("email"),
+        ),
+        recipients=tuple(
+            Recipient(
+                id=person.uuid("id"),
+                login=person.label("login"),
+                name=person.label("name"),
+                home=person.uuid("home"),
+            )
+            for person in recipients
+        ),
+        created=document.time("created"),
+        files=tuple(_file(number, file) for number, file in enumerate(files)),
+    )
+    if not manifest.files or not manifest.recipients:
+        raise ManifestError("The manifest names no file or no recipient.")
+    if len({person.id for person in manifest.recipients}) != len(manifest.recipients):
+        raise ManifestError("The manifest names a recipient twice.")
+    if len({file.path for file in manifest.files}) != len(manifest.files):
+        raise ManifestError("The manifest names a file twice.")
+    if manifest.size > limits.SIZE:
+        raise ManifestError("The manifest's files are larger together than a package can be.")
+    return manifest
+
+
+def _file(number: int, entry: _Reader) -> ManifestFile:
+    path = entry.text("path", limits.PATH)
+    try:
+        names.check(path)
+    except names.BadName as bad:
+        raise ManifestError(f"A file name in the manifest cannot be taken: {bad}") from bad
+    size = entry.integer("size", most=limits.SIZE)
+    algorithm = entry.text("algorithm", 10)
+    if algorithm not in digests.ALGORITHMS:
+        raise ManifestError(f"The manifest names a digest that is not known here: {names.shown(algorithm)}.")
+    part_size = entry.integer("part_size")
+    if part_size != parts.part_size(size):
+        raise ManifestError(
+            f"The manifest cuts a file of {size} bytes into parts of {part_size} bytes, which is wrong."
+        )
+    raw = entry.bytes("parts")
+    step = DIGEST_LENGTH + CRC_LENGTH
+    if len(raw) != step * parts.part_count(size, part_size):
+        raise ManifestError(f"The manifest's list of parts does not fit a file of {size} bytes.")
+    pieces = tuple(
+        FilePart(raw[at : at + DIGEST_LENGTH], int.from_bytes(raw[at + DIGEST_LENGTH : at + step]))
+        for at in range(0, len(raw), step)
+    )
+    digest = entry.bytes("digest")
+    if digests.of_parts(algorithm, [piece.digest for piece in pieces]) != digest:
+        raise ManifestError("A file's digest in the manifest is not the digest of its parts.")
+    return ManifestFile(
+        number=number,
+        path=path,
+        size=size,
+        algorithm=algorithm,
+        part_size=part_size,
+        digest=digest,
+        crc32=entry.integer("crc32", most=2**32 - 1),
+        parts=pieces,
+    )
+
+
+def _inflate(data: bytes, limit: int) -> bytes:
+    """Return the uncompressed bytes; a small stream that grows beyond `limit` is stopped there."""
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(data, limit)
+    except zlib.error as error:
+        raise ManifestError("The manifest is not compressed as it should be.") from error
+    if not stream.eof:
+        raise ManifestError(f"The manifest is cut short, or larger than {limit} bytes.")
+    if stream.unused_data:
+        raise ManifestError("Something follows the manifest.")
+    return text
+
+
+def _json(text: bytes) -> object:
+    def no_constant(name: str) -> NoReturn:
+        raise ManifestError(f"The manifest holds {name}, which is no number.")
+
+    try:
+        document: object = json.loads(text, parse_constant=no_constant)
+    except ManifestError:
+        raise
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, not UTF-8, a number without end
+        raise ManifestError("The manifest is not proper JSON.") from error
+    return document
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+class _Reader:
+    """An object of the manifest, whose members are taken out one by one, each checked for type and bounds."""
+
+    def __init__(self, value: object, where: str) -> None:
+        if not isinstance(value, dict):
+            raise ManifestError(f"The manifest's {where} is not an object.")
+        self.members: Mapping[str, Any] = value
+        self.where = where
+
+    def object(self, key: str) -> _Reader:
+        return _Reader(self._take(key), key)
+
+    def list(self, key: str, most: int) -> list[_Reader]:
+        value = self._take(key)
+        if not isinstance(value, list):
+            self._refuse(key, "is not a list")
+        if len(value) > most:
+            self._refuse(key, f"has more than {most} entries")
+        return [_Reader(entry, key) for entry in value]
+
+    def integer(self, key: str, most: int = 2**63 - 1) -> int:
+        value = self._take(key)
+        if type(value) is not int or not 0 <= value <= most:
+            self._refuse(key, f"is not a whole number from 0 to {most}")
+        return value
+
+    def text(self, key: str, most: int, *, empty: bool = False) -> str:
+        value = self._take(key)
+        if not isinstance(value, str) or len(value) > most or not (value or empty):
+            self._refuse(key, f"is not a text of at most {most} characters")
+        if any(names.hidden(character) for character in value if character not in "\n\t"):
+            self._refuse(key, "holds a control character")
+        return value
+
+    def label(self, key: str) -> str:
+        """Return what a person is called: for messages only, so any character will do."""
+        value = self._take(key)
+        if not isinstance(value, str) or len(value) > TEXT:
+            self._refuse(key, f"is not a text of at most {TEXT} characters")
+        return value
+
+    def bytes(self, key: str) -> bytes:
+        value = self._take(key)
+        if not isinstance(value, str):
+            self._refuse(key, "is not base64")
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            self._refuse(key, "is not base64")
+
+    def uuid(self, key: str) -> UUID:
+        value = self._take(key)
+        if not isinstance(value, str):
+            self._refuse(key, "is not an id")
+        try:
+            return UUID(value)
+        except ValueError:
+            self._refuse(key, "is not an id")
+
+    def time(self, key: str) -> datetime:
+        value = self._take(key)
+        if not isinstance(value, str):
+            self._refuse(key, "is not a time")
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.utcoffset() is None:
+                self._refuse(key, "has no time zone")
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            self._refuse(key, "is not a time")
+
+    def _take(self, key: str) -> Any:
+        try:
+            return self.members[key]
+        except KeyError:
+            self._refuse(key, "is missing")
+
+    def _refuse(self, key: str, why: str) -> NoReturn:
+        raise ManifestError(f"In the manifest, “{key}” of {self.where} {why}.") from None

@@ -1,0 +1,14 @@
+"""What happens to packages, told to the rooms above. Every signal is sent inside the transaction that makes it true."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+package_closed = Signal()
+"""The last byte is in the store and each recipient's home is settled (package=Package). Relays answer it."""
+
+package_arrived = Signal()
+"""Residents of this server can fetch the package now (package=Package). Notices will answer it."""
+
+package_given_up = Signal()
+"""An upload was discarded, or nobody went on with it (package=Package). Transfers may clear away what came of it."""
