@@ -1,7 +1,95 @@
-"""Template tags and filters of every page."""
+"""Template tags and filters of every page; built in, so no page loads them."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from django import template
+from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from posthouse.web import units
 
 register = template.Library()
+
+STATUSES = ("ok", "busy", "wait", "error", "off")
+
+
+@register.filter(name="bytes")
+def bytes_(count: float | None) -> str:
+    """Show a number of bytes: "1.23 MB"."""
+    return units.size(count)
+
+
+@register.filter
+def rate(speed: float | None) -> str:
+    """Show a speed in bytes per second: "12.3 MB/s"."""
+    return units.rate(speed)
+
+
+@register.filter
+def duration(length: timedelta | float | None) -> str:
+    """Show a length of time, a timedelta or seconds: "2 h 5 min"."""
+    return units.duration(length)
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """Show how long ago a moment was; the full time is in the title."""
+    if moment is None:
+        return units.NOTHING
+    utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(timespec="seconds"),
+        f"{utc.day} {utc:%B %Y, %H:%M:%S}",
+        units.ago(moment, timezone.now()),
+    )
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """Draw an icon of the sprite. It says nothing to screen readers: the words beside it do."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        extra,
+        static("vendor/tabler/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status(kind: str, text: str) -> SafeString:
+    """Show a status in words with the colour of its kind: ok, busy, wait, error or off."""
+    if kind not in STATUSES:
+        raise ValueError(f"A status is one of {', '.join(STATUSES)}, not {kind!r}.")
+    return format_html(
+        '<span class="state state-{}"><span class="state-dot" aria-hidden="true"></span>{}</span>', kind, text
+    )
+
+
+@register.inclusion_tag("web/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """Show a form's field with its label, its help and its errors, tied together for screen readers."""
+    widget = bound.field.widget
+    check = isinstance(widget, CheckboxInput)
+    attributes = {"class": "form-check-input" if check else "form-select" if isinstance(widget, Select) else "form-control"}
+    if isinstance(widget, RadioSelect):
+        attributes = {"class": "form-check-input"}
+    if bound.errors:
+        attributes["class"] += " is-invalid"
+    return {"field": bound, "control": bound.as_widget(attrs=attributes), "check": check}
+
+
+@register.inclusion_tag("web/nav_item.html", takes_context=True)
+def nav(context: template.Context, name: str, picture: str, text: str) -> dict[str, Any]:
+    """Show a link of the navigation, marked when the page is that one or lies under it."""
+    url, request = reverse(name), context.get("request")
+    path = request.path if request else ""
+    current = "page" if path == url else "true" if path.startswith(url) else ""
+    return {"url": url, "picture": picture, "text": text, "current": current}

@@ -1,0 +1,56 @@
+"""Sizes, speeds and times in words: pure functions. `format.js` says the same in the browser."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+NOTHING = "–"
+SIZES = ("kB", "MB", "GB", "TB", "PB", "EB")
+STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+SPANS = ((31_536_000, "year"), (2_592_000, "month"), (604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+def size(count: float | None) -> str:
+    """Return a number of bytes as people write it, in steps of 1000: "0 bytes", "1.23 MB", "45.6 GB"."""
+    if count is None:
+        return NOTHING
+    if count < 1000:
+        return "1 byte" if int(count) == 1 else f"{int(count)} bytes"
+    value = float(count)
+    for unit in SIZES:
+        value /= 1000
+        # 999.5 would be shown as 1000: it belongs to the next unit.
+        if value < 999.5:
+            break
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def rate(speed: float | None) -> str:
+    """Return a speed in bytes per second as "12.3 MB/s"."""
+    return NOTHING if speed is None else f"{size(speed)}/s"
+
+
+def duration(length: timedelta | float | None) -> str:
+    """Return a length of time, a timedelta or seconds, by its two largest units: "2 h 5 min"."""
+    if length is None:
+        return NOTHING
+    left = max(0, round(length.total_seconds() if isinstance(length, timedelta) else length))
+    if left < 60:
+        return f"{left} s"
+    for (large, large_name), (small, small_name) in zip(STEPS, STEPS[1:], strict=False):
+        if left >= large:
+            rest = left % large // small
+            return f"{left // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
+    raise AssertionError("a minute or more always has a unit")
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how far a moment lies from now, in words: "3 minutes ago", "in 2 days"."""
+    seconds = (now - moment).total_seconds()
+    for length, name in SPANS:
+        count = int(abs(seconds) // length)
+        if count:
+            words = f"{count} {name}" if count == 1 else f"{count} {name}s"
+            return f"{words} ago" if seconds > 0 else f"in {words}"
+    return "just now" if seconds > -1 else "in a moment"
