@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-NOTHING = "–"
+NOTHING = "–"  # noqa: RUF001 - the dash that stands for nothing in a table
 SIZES = ("kB", "MB", "GB", "TB", "PB", "EB")
 STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-SPANS = ((31_536_000, "year"), (2_592_000, "month"), (604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+SPANS = (
+    (31_536_000, "year"),
+    (2_592_000, "month"),
+    (604_800, "week"),
+    (86_400, "day"),
+    (3_600, "hour"),
+    (60, "minute"),
+)
 
 
 def size(count: float | None) -> str:
@@ -16,14 +24,11 @@ def size(count: float | None) -> str:
         return NOTHING
     if count < 1000:
         return "1 byte" if int(count) == 1 else f"{int(count)} bytes"
-    value = float(count)
-    for unit in SIZES:
-        value /= 1000
-        # 999.5 would be shown as 1000: it belongs to the next unit.
-        if value < 999.5:
-            break
+    value, unit = count / 1000, 0
+    while value >= 999.5 and unit < len(SIZES) - 1:  # 999.5 would be shown as 1000: it belongs to the next unit
+        value, unit = value / 1000, unit + 1
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{digits}f} {unit}"
+    return f"{value:.{digits}f} {SIZES[unit]}"
 
 
 def rate(speed: float | None) -> str:
@@ -38,7 +43,7 @@ def duration(length: timedelta | float | None) -> str:
     left = max(0, round(length.total_seconds() if isinstance(length, timedelta) else length))
     if left < 60:
         return f"{left} s"
-    for (large, large_name), (small, small_name) in zip(STEPS, STEPS[1:], strict=False):
+    for (large, large_name), (small, small_name) in pairwise(STEPS):
         if left >= large:
             rest = left % large // small
             return f"{left // large} {large_name}" + (f" {rest} {small_name}" if rest else "")

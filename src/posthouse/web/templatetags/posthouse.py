@@ -78,12 +78,12 @@ def field(bound: BoundField) -> dict[str, Any]:
     """Show a form's field with its label, its help and its errors, tied together for screen readers."""
     widget = bound.field.widget
     check = isinstance(widget, CheckboxInput)
-    attributes = {"class": "form-check-input" if check else "form-select" if isinstance(widget, Select) else "form-control"}
-    if isinstance(widget, RadioSelect):
-        attributes = {"class": "form-check-input"}
+    style = "form-select" if isinstance(widget, Select) else "form-control"
+    if check or isinstance(widget, RadioSelect):
+        style = "form-check-input"
     if bound.errors:
-        attributes["class"] += " is-invalid"
-    return {"field": bound, "control": bound.as_widget(attrs=attributes), "check": check}
+        style += " is-invalid"
+    return {"field": bound, "control": bound.as_widget(attrs={"class": style}), "check": check}
 
 
 @register.inclusion_tag("web/nav_item.html", takes_context=True)

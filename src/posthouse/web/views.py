@@ -1,0 +1,34 @@
+"""The health of the server, for machines and for administrators."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from posthouse import __version__
+from posthouse.web import health
+
+
+@never_cache
+@require_safe
+def health_status(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
+    """Tell a load balancer or a monitor whether this server can work: 200, or 503 with what is broken."""
+    reason = health.reason()
+    if reason:
+        return JsonResponse({"status": "failing", "reason": reason, "version": __version__}, status=503)
+    return JsonResponse({"status": "ok", "version": __version__})
+
+
+@never_cache
+@login_required
+@require_safe
+def health_page(request: HttpRequest) -> HttpResponse:
+    """Show administrators how this server is doing."""
+    # posthouse.accounts, with its decorator for this, lies above this app.
+    if not getattr(request.user, "is_administrator", False):
+        raise PermissionDenied
+    return render(request, "web/health.html", {"facts": list(health.facts()), "findings": health.findings()})
