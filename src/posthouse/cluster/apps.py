@@ -1,0 +1,18 @@
+"""What the cluster app does when the server starts."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ClusterConfig(AppConfig):
+    """The servers of the cluster and the calls between them."""
+
+    name = "posthouse.cluster"
+
+    def ready(self) -> None:
+        """Have old nonces forgotten from time to time."""
+        from posthouse.cluster import signatures
+        from posthouse.jobs import worker
+
+        worker.register_periodic("forget old calls", 300, signatures.purge_nonces)

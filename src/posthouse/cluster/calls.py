@@ -1,0 +1,202 @@
+"""Calls to other servers: signed, over connections that are kept alive, with errors in words."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from posthouse.cluster import signatures
+from posthouse.cluster.errors import (
+    CallError,
+    Failed,
+    Kind,
+    NotPosthouse,
+    NotTrusted,
+    Refused,
+    VersionDiffers,
+    WrongClock,
+)
+from posthouse.cluster.models import Server
+from posthouse.cluster.transport import Broken, Network, NoConnection, Place, Reply, Transport
+
+TIMEOUT_SECONDS = 60.0
+ANSWER_LIMIT = 4 * 1024 * 1024
+DETOUR_SECONDS = 60.0
+"""How long the alternate address comes first after the first address could not be reached."""
+
+_transport: Transport = Network()
+_detours: dict[UUID, float] = {}
+
+
+@contextmanager
+def through(transport: Transport) -> Iterator[None]:
+    """Have all calls go through another transport for a while (for tests)."""
+    global _transport
+    before, _transport = _transport, transport
+    try:
+        yield
+    finally:
+        _transport = before
+
+
+def transport() -> Transport:
+    """Return the network that calls go through."""
+    return _transport
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the far side answered. The names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """Return the object in the body. Raises NotPosthouse when there is none."""
+        found = _object(self.body)
+        if found is None:
+            raise NotPosthouse("The answer is not one that a Posthouse server gives. Check address and URL namespace.")
+        return found
+
+
+def call(
+    server: Server,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    json: Any = None,
+    body: bytes | Iterable[bytes] | None = None,
+    length: int | None = None,
+    content_digest: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    fence: int | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    limit: int = ANSWER_LIMIT,
+) -> Answer:
+    """Call another server and return its answer, whose status is below 400. Blocks.
+
+    `path` is relative to the server's namespace, for example "cluster/test". The content is `json`, or `body` as
+    bytes, or `body` in pieces, which needs its `length` in bytes and its `content_digest`; pieces are read once, and
+    not before there is a connection. `timeout` is in seconds, for the answer after all was sent; `limit` is in bytes.
+
+    Raises CallError, whose `kind` says what to do and whose message is a sentence. When a connection that was kept
+    alive breaks, a call with its body in memory is made once more: calls between servers do no harm when repeated.
+    """
+    extra = dict(headers or {})
+    if json is not None:
+        body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+        extra.setdefault("Content-Type", "application/json")
+    if body is None:
+        body = b""
+    if isinstance(body, bytes):
+        length = len(body)
+        content_digest = content_digest or signatures.content_digest(body)
+    elif length is None or content_digest is None:
+        raise TypeError("a body in pieces needs its length and its content digest")
+    extra.setdefault("Content-Type", "application/octet-stream")
+    extra["Content-Length"] = str(length)
+    target_path = f"{server.namespace.rstrip('/')}/{path}"
+    query_text = urlencode(query or {})
+    target = f"{target_path}?{query_text}" if query_text else target_path
+
+    def once(place: Place) -> Reply:
+        signed = signatures.sign(
+            method, target_path, query_text, to=server.id, content_digest=content_digest, fence=fence
+        )
+        return _transport.send(place, method, target, extra | signed, body, timeout, limit)
+
+    try:
+        reply = _by_any_way(server, once)
+    except Broken:
+        if not isinstance(body, bytes):
+            raise
+        reply = _by_any_way(server, once)
+    return understand(reply, server.name)
+
+
+def places(server: Server) -> list[Place]:
+    """Return the addresses of a server in the order in which they are tried."""
+    found = [Place(server.host, server.port, server.tls_pin)]
+    if server.alternate_address:
+        host, port = split_address(server.alternate_address, server.port)
+        found.append(Place(host, port, server.tls_pin))
+        if _detours.get(server.id, 0) > time.monotonic():
+            found.reverse()
+    return found
+
+
+def split_address(text: str, port: int) -> tuple[str, int]:
+    """Return host and port of "host", "host:port", "[v6]:port" or "v6", with a port for where none is given.
+
+    Raises ValueError when the port is no number.
+    """
+    text = text.strip()
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, int(rest.removeprefix(":")) if rest else port
+    if text.count(":") == 1:
+        host, _, number = text.partition(":")
+        return host, int(number)
+    return text, port
+
+
+def understand(reply: Reply, name: str) -> Answer:
+    """Return an answer that says yes; raise the error that any other one stands for."""
+    if reply.status < 300:
+        return Answer(reply.status, reply.headers, reply.body)
+    told = _object(reply.body) or {}
+    sentence = told.get("error")
+    if not isinstance(sentence, str):
+        if reply.status >= 500:
+            raise Failed(f"{name} answers with an error of its own ({reply.status}). Its log says more.")
+        raise NotPosthouse(
+            f"What answers at the address of {name} is not a Posthouse server of this version (status {reply.status})."
+            " Check address, port and URL namespace."
+        )
+    code = str(told.get("code", ""))
+    raise _error(reply.status, sentence, code, str(told.get("kind", "")))
+
+
+def _error(status: int, sentence: str, code: str, kind: str) -> CallError:
+    if code == "version":
+        return VersionDiffers(sentence)
+    if code == "clock":
+        return WrongClock(sentence)
+    if status == 401:
+        return NotTrusted(sentence)
+    if kind in set(Kind):
+        return Refused(status, sentence, Kind(kind), code)
+    temporary = status >= 500 or status in {408, 423, 425, 429}
+    return Refused(status, sentence, Kind.TEMPORARY if temporary else Kind.PERMANENT, code)
+
+
+def _by_any_way(server: Server, once: Any) -> Reply:
+    """Try the addresses in turn; remember for a while that the first one could not be reached."""
+    ways = places(server)
+    for number, place in enumerate(ways, 1):
+        try:
+            reply: Reply = once(place)
+        except NoConnection:
+            if number == len(ways):
+                raise
+        else:
+            if number > 1 and place != Place(server.host, server.port, server.tls_pin):
+                _detours[server.id] = time.monotonic() + DETOUR_SECONDS
+            return reply
+    raise AssertionError("a server has at least one address")
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = jsonlib.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,88 @@
+"""This server's identity: an Ed25519 key, made once, that signs every call to another server (D7)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+def ensure() -> Path:
+    """Make the identity key if there is none yet, readable by its owner only, and return its file."""
+    path: Path = settings.POSTHOUSE.identity
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    # Written beside it and linked: two processes that start at once end with the same, whole key.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return path
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return path
+
+
+def private_key() -> Ed25519PrivateKey:
+    """Return the key that signs for this server; it is made if there is none yet."""
+    return _load(ensure())
+
+
+def public_key() -> str:
+    """Return the public half, in base64, as the Server List holds it."""
+    return text_of(private_key().public_key())
+
+
+def text_of(key: Ed25519PublicKey) -> str:
+    """Return the base64 text that stands for a public key."""
+    return base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+
+def fingerprint(key: str) -> str:
+    """Return a public key's fingerprint, for two people to compare over the telephone.
+
+    It is the first 160 bits of the key's SHA-256 in the base 32 of RFC 4648, whose alphabet has no 0, 1, 8 and 9 that
+    could be taken for letters, in eight groups of four.
+    """
+    text = base64.b32encode(hashlib.sha256(base64.b64decode(key)).digest()[:20]).decode()
+    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def load_public(key: str) -> Ed25519PublicKey:
+    """Return the key that a base64 text stands for. Raises ValueError when it is none."""
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
+
+
+@cache
+def _load(path: Path) -> Ed25519PrivateKey:
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ImproperlyConfigured(f"{path} holds no Ed25519 key. Restore it from a backup of this server.")
+    return key

@@ -1,0 +1,63 @@
+"""This server among the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+import posthouse
+from posthouse.cluster import certificate, identity
+from posthouse.cluster.models import Server
+
+
+def this() -> Server:
+    """Return this server's own row; it is made if there is none yet."""
+    return Server.objects.filter(is_self=True).first() or ensure_this()
+
+
+def master() -> Server | None:
+    """Return the master of this cluster: this server, or the one it is a slave of; None on a stand-alone server."""
+    return Server.objects.filter(role=Server.Role.MASTER, removed_at=None).first()
+
+
+def others() -> list[Server]:
+    """Return the other servers of the cluster, by name."""
+    return list(Server.objects.filter(is_self=False, removed_at=None).order_by("name"))
+
+
+def ensure_this() -> Server:
+    """Make this server's own row, or bring it up to date with the settings, and return it.
+
+    On a slave its name and addresses come from the master, which knows best how others reach it.
+    """
+    facts: dict[str, Any] = {
+        "keys": [identity.public_key()],
+        "tls_pin": certificate.own_pin(),
+        "version": posthouse.__version__,
+    }
+    try:
+        with transaction.atomic():
+            server, made = Server.objects.get_or_create(is_self=True, defaults=facts | from_settings())
+    except IntegrityError:  # another process of this server was quicker
+        server, made = Server.objects.get(is_self=True), False
+    if not made:
+        update(server, facts if server.role == Server.Role.SLAVE else facts | from_settings())
+    return server
+
+
+def from_settings() -> dict[str, Any]:
+    """Return the name and addresses that this server gives itself."""
+    options = settings.POSTHOUSE
+    return {"name": options.name, "host": options.host, "port": options.port, "namespace": options.namespace}
+
+
+def update(server: Server, facts: dict[str, Any]) -> bool:
+    """Write what differs; False, and nothing written, when all is so already."""
+    differing = {name: value for name, value in facts.items() if getattr(server, name) != value}
+    for name, value in differing.items():
+        setattr(server, name, value)
+    if differing:
+        server.save(update_fields=list(differing))
+    return bool(differing)

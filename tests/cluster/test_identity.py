@@ -1,0 +1,59 @@
+"""The identity key is made once and read by nobody else (D7)."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings, settings
+
+from posthouse.cluster import identity
+from posthouse.config.options import Options
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, settings: LazySettings) -> Path:
+    settings.POSTHOUSE = settings.POSTHOUSE.model_copy(update={"data_dir": tmp_path / "new"})
+    return tmp_path / "new"
+
+
+def test_the_key_is_made_once_for_its_owner_only(data_dir: Path) -> None:
+    path = identity.ensure()
+    key = path.read_bytes()
+
+    assert identity.ensure().read_bytes() == key
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in data_dir.iterdir()] == [path.name], "nothing is left beside it"
+
+
+def test_the_slower_of_two_processes_takes_the_key_of_the_quicker(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = identity.ensure().read_bytes()
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+
+    assert identity.ensure().read_bytes() == first
+    assert len(list(data_dir.iterdir())) == 1
+
+
+def test_a_fingerprint_can_be_read_aloud() -> None:
+    fingerprint = identity.fingerprint(identity.public_key())
+    assert re.fullmatch(r"([A-Z2-7]{4}-){7}[A-Z2-7]{4}", fingerprint)
+    assert identity.fingerprint("A" * 43 + "=") != fingerprint
+
+
+def test_a_public_key_survives_its_text() -> None:
+    assert identity.text_of(identity.load_public(identity.public_key())) == identity.public_key()
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "é"])
+def test_a_text_that_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any of its kinds
+        identity.load_public(text)
+
+
+def test_the_key_lies_in_the_data_folder() -> None:
+    options: Options = settings.POSTHOUSE
+    assert identity.ensure() == options.data_dir / "identity.key"
