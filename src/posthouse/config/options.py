@@ -15,7 +15,8 @@ from pydantic_settings import (
 )
 
 CONFIG_VARIABLE = "POSTHOUSE_CONFIG"
-PLACES = (Path("posthouse.toml"), Path("/etc/posthouse/posthouse.toml"))
+DEFAULT_CONFIG = Path("posthouse.toml")
+PLACES = (DEFAULT_CONFIG, Path("/etc/posthouse/posthouse.toml"))
 
 
 def config_file() -> Path | None:
@@ -29,7 +30,9 @@ def config_file() -> Path | None:
 class Options(BaseSettings):
     """The settings of one server. A field `x` is `x = …` in the TOML file and POSTHOUSE_X in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="POSTHOUSE_", extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="POSTHOUSE_", extra="forbid", env_ignore_empty=True, use_attribute_docstrings=True
+    )
 
     name: str = Field(default="posthouse", min_length=1, max_length=60)
     """What people call this server, as shown in the Server List."""

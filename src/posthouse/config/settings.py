@@ -133,6 +133,12 @@ SECURE_PROXY_SSL_HEADER = None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # log-in names are unique by a constraint of their own, which knows of case and of removed users
+    "security.W004",  # HSTS would lock people out of a server whose certificate is self-made
+    "security.W008",  # plain HTTP is not served at all, so there is nothing to redirect
+    "security.W018",  # DEBUG: posthouse.W010 says it with its cure
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

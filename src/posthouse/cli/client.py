@@ -1,0 +1,112 @@
+"""A client of Posthouse that goes the ways of its pages: log in, send a package, fetch one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posthouse.cli.browser import PIECE, Browser, ClientError
+from posthouse.cli.uploads import Upload
+
+AT_ONCE = 4
+"""Files that are uploaded at the same time."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A package that awaits its files."""
+
+    id: str
+    right: str
+    uploads: str
+    files: list[dict[str, Any]]
+    """id, path, size, offset, upload (its address, or nothing) of each."""
+
+
+class Client(Browser):
+    """One person at one server."""
+
+    def log_in(self, login: str, password: str) -> None:
+        """Log in by the page for it. Raises ClientError when that is refused."""
+        answer = self.fill_in(self.get("login/"), {"username": login, "password": password})
+        if answer.status != 200 or not any(
+            name.startswith("posthouse_") and "csrf" not in name for name in self.cookies
+        ):
+            raise ClientError(f"{login} could not log in at {self.address}: {answer.page.text[:300]}", answer.status)
+
+    def new_package(self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "") -> Draft:
+        """Make a package. `files`: the path inside the package → the file on this machine."""
+        value = {
+            "title": title,
+            "note": note,
+            "recipients": recipients,
+            "files": [{"path": path, "size": source.stat().st_size} for path, source in files.items()],
+        }
+        self.get("packages/new/")  # as the page does: it brings the CSRF cookie
+        return self._draft(self.post_json("packages/new/", value), 201)
+
+    def draft(self, package: str) -> Draft:
+        """Return a package whose upload was interrupted."""
+        return self._draft(self.request("GET", f"packages/{package}/upload/"), 200)
+
+    def upload(self, draft: Draft, files: Mapping[str, Path], patience: float = 60.0) -> None:
+        """Upload what is missing, a few files at a time, resuming as often as it takes.
+
+        `patience`: seconds without progress after which a file is given up with ClientError.
+        """
+
+        def one(file: dict[str, Any]) -> None:
+            source = files[file["path"]]
+            Upload(self, draft.right, draft.uploads, file["id"], source, patience).run(file["upload"])
+
+        missing = [file for file in draft.files if file["offset"] < file["size"]]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for _ in pool.map(one, missing):
+                pass
+
+    def send(self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "") -> str:
+        """Make a package, upload its files, and return its id."""
+        draft = self.new_package(title, recipients, files, note)
+        self.upload(draft, files)
+        return draft.id
+
+    def has(self, package: str) -> bool:
+        """Whether this person sees the package here, with something to fetch."""
+        answer = self.get(f"packages/{package}/")
+        return answer.status == 200 and bool(self._downloads(package, answer.page.links))
+
+    def downloads(self, package: str) -> list[str]:
+        """Return the addresses of the package's files, as its page links to them; all of them as a zip file first."""
+        answer = self.get(f"packages/{package}/")
+        if answer.status != 200:
+            raise ClientError(f"package {package}: {answer.status} {answer.page.text[:300]}", answer.status)
+        links = self._downloads(package, answer.page.links)
+        return sorted(set(links), key=lambda link: not link.endswith("all.zip"))
+
+    def fetch(self, address: str, target: Path) -> None:
+        """Download to a file. A file that is there already is taken as its beginning."""
+        have = target.stat().st_size if target.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        response = self.stream("GET", address, headers=headers)
+        try:
+            if response.status not in {200, 206}:
+                raise ClientError(f"{address}: {response.status} {response.read(300)!r}", response.status)
+            with target.open("ab" if response.status == 206 else "wb") as file:
+                for piece in response.stream(PIECE):
+                    file.write(piece)
+        finally:
+            response.release_conn()
+
+    def _draft(self, answer: Any, expected: int) -> Draft:
+        if answer.status != expected:
+            raise ClientError(f"the package was refused: {answer.status} {answer.text[:500]}", answer.status)
+        value = answer.json()
+        return Draft(value["package"], value["right"], value["uploads"], value["files"])
+
+    @staticmethod
+    def _downloads(package: str, links: list[str]) -> list[str]:
+        return [link for link in links if re.search(rf"/downloads/{package}/", link)]

@@ -1,0 +1,104 @@
+"""Uploading by tus 1.0: goes on after every kind of interruption from what the server has."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urljoin
+
+from urllib3.exceptions import HTTPError
+
+from posthouse.cli.browser import PIECE, Answer, Browser, ClientError
+
+TUS = {"Tus-Resumable": "1.0.0"}
+BODY_TYPE = "application/offset+octet-stream"
+# Files up to this size travel with the request that creates their upload.
+SMALL = 1024 * 1024
+# The server cannot answer now, or another connection still holds the upload: worth another try.
+PASSING = {408, 409, 423, 425, 429, 460, 500, 502, 503, 504}
+LONGEST_PAUSE = 4.0
+
+
+class Upload:
+    """The upload of one file. `patience`: seconds without progress after which it gives up."""
+
+    def __init__(self, browser: Browser, right: str, uploads: str, file: str, source: Path, patience: float) -> None:
+        self.browser = browser
+        self.headers = TUS | {"Authorization": f"Bearer {right}"}
+        self.uploads = uploads
+        self.file = file
+        self.source = source
+        self.size = source.stat().st_size
+        self.patience = patience
+
+    def run(self, url: str | None = None) -> None:
+        """Upload the file; `url`: the upload that was begun before. Raises ClientError when it cannot be done."""
+        offset = 0
+        last_progress = time.monotonic()
+        pause = 0.1
+        asked = url is None  # whether `offset` is what the server has
+        while True:
+            try:
+                if url is None:
+                    url, now = self._create()
+                elif not asked:
+                    now = self._ask(url)
+                    asked = True
+                else:
+                    now = self._send(url, offset)
+                if now >= self.size:
+                    return
+                if now > offset:
+                    last_progress, pause = time.monotonic(), 0.1
+                offset = now
+                continue
+            except (HTTPError, OSError) as error:
+                reason: Exception = error
+            except ClientError as error:
+                if error.status not in PASSING:
+                    raise
+                reason = error
+            if time.monotonic() - last_progress > self.patience:
+                raise ClientError(f"{self.source.name} makes no progress: {reason}") from reason
+            asked = False
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _create(self) -> tuple[str, int]:
+        coded = base64.b64encode(self.file.encode()).decode()
+        headers = self.headers | {"Upload-Length": str(self.size), "Upload-Metadata": f"file {coded}"}
+        body = b""
+        if self.size <= SMALL:
+            body = self.source.read_bytes()
+            headers["Content-Type"] = BODY_TYPE
+        answer = self._checked(
+            "POST", self.uploads, self.browser.request("POST", self.uploads, body=body, headers=headers)
+        )
+        return urljoin(answer.url, answer.headers["Location"]), int(answer.headers.get("Upload-Offset", 0))
+
+    def _ask(self, url: str) -> int:
+        answer = self._checked("HEAD", url, self.browser.request("HEAD", url, headers=self.headers))
+        return int(answer.headers["Upload-Offset"])
+
+    def _send(self, url: str, offset: int) -> int:
+        headers = self.headers | {
+            "Content-Type": BODY_TYPE,
+            "Content-Length": str(self.size - offset),
+            "Upload-Offset": str(offset),
+        }
+        answer = self.browser.request("PATCH", url, body=_pieces(self.source, offset), headers=headers)
+        return int(self._checked("PATCH", url, answer).headers["Upload-Offset"])
+
+    def _checked(self, method: str, url: str, answer: Answer) -> Answer:
+        if answer.status >= 300:
+            raise ClientError(f"{method} {url}: {answer.status} {answer.text[:300]}", answer.status)
+        return answer
+
+
+def _pieces(path: Path, offset: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        while piece := file.read(PIECE):
+            yield piece

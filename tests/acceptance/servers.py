@@ -1,0 +1,130 @@
+"""Real servers for tests: their own processes, ports and folders, and on PostgreSQL a database each."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from posthouse.cli.local import LocalServer
+
+PASSWORD = "correct horse battery"
+DATABASE_VARIABLE = "POSTHOUSE_TEST_DATABASE_URL"
+NAMES = {"web": "posthouse-web", "http": "posthouse-http", "work": "posthouse-work"}
+_numbers = itertools.count()
+
+
+class RealServer(LocalServer):
+    """A local server whose processes can be killed one by one.
+
+    With POSTHOUSE_TEST_DATABASE_URL set it has a new PostgreSQL database, which `drop` removes.
+    """
+
+    def __init__(self, name: str, folder: Path, port: int | None = None) -> None:
+        super().__init__(name, folder, port, _new_database(name))
+
+    def kill(self, process: str = "all") -> None:
+        """Kill -9 one kind of process: supervisor, web, http (the workers of web) or work; or all of them at once."""
+        if process in NAMES:
+            for pid in self.pids(process):
+                os.kill(pid, signal.SIGKILL)
+            return
+        children = [pid for kind in NAMES for pid in self.pids(kind)] if process == "all" else []
+        super().kill()
+        for pid in children:
+            with _gone_is_fine():
+                os.kill(pid, signal.SIGKILL)
+
+    def restart(self, process: str = "all") -> None:
+        """Kill the whole server, or only its supervisor, and start it again."""
+        self.kill(process)
+        self.start()
+
+    def pids(self, process: str) -> list[int]:
+        """Return the pids of one kind of process, in the order in which they were started."""
+        if self.process is None:
+            return []
+        return [pid for pid in _descendants(self.process.pid) if _name(pid) == NAMES[process]]
+
+    def drop(self) -> None:
+        """Remove the PostgreSQL database, if it has one."""
+        if self.database_url:
+            name = urlsplit(self.database_url).path.strip("/")
+            _at_postgresql(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def running(*servers: RealServer) -> Iterator[None]:
+    """Make and start servers, and whatever happens, end them and drop their databases."""
+    try:
+        for server in servers:
+            server.init()
+        for server in servers:
+            server.start(wait=False)
+        for server in servers:
+            server.wait_ready()
+        yield
+    finally:
+        for server in servers:
+            server.kill()
+            server.drop()
+
+
+def until(condition: object, seconds: float = 20.0) -> None:
+    """Wait until `condition()` is true. Raises AssertionError when it is not so in time."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not so within {seconds} s"
+        time.sleep(0.05)
+
+
+def _new_database(name: str) -> str | None:
+    url = os.environ.get(DATABASE_VARIABLE)
+    if not url:
+        return None
+    database = f"posthouse_{name}_{os.getpid()}_{next(_numbers)}"
+    _at_postgresql(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def _at_postgresql(statement: sql.Composed) -> None:
+    with psycopg.connect(os.environ[DATABASE_VARIABLE], autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for child in sorted(_children(pid)):
+        found += [child, *_descendants(child)]
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except ProcessLookupError:
+        pass
