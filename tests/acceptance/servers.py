@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,7 +40,7 @@ class RealServer(LocalServer):
         children = [pid for kind in NAMES for pid in self.pids(kind)] if process == "all" else []
         super().kill()
         for pid in children:
-            with _gone_is_fine():
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def restart(self, process: str = "all") -> None:
@@ -120,11 +120,3 @@ def _name(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except FileNotFoundError:
         return ""
-
-
-@contextmanager
-def _gone_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except ProcessLookupError:
-        pass

@@ -46,12 +46,12 @@ class Client(Browser):
             "recipients": recipients,
             "files": [{"path": path, "size": source.stat().st_size} for path, source in files.items()],
         }
-        self.get("packages/new/")  # as the page does: it brings the CSRF cookie
-        return self._draft(self.post_json("packages/new/", value), 201)
+        self.get("packages/new")  # as the page does: it brings the CSRF cookie
+        return self._draft(self.post_json("packages/new", value), 201)
 
     def draft(self, package: str) -> Draft:
         """Return a package whose upload was interrupted."""
-        return self._draft(self.request("GET", f"packages/{package}/upload/"), 200)
+        return self._draft(self.request("GET", f"packages/{package}/upload"), 200)
 
     def upload(self, draft: Draft, files: Mapping[str, Path], patience: float = 60.0) -> None:
         """Upload what is missing, a few files at a time, resuming as often as it takes.
@@ -76,12 +76,12 @@ class Client(Browser):
 
     def has(self, package: str) -> bool:
         """Whether this person sees the package here, with something to fetch."""
-        answer = self.get(f"packages/{package}/")
+        answer = self.get(f"packages/{package}")
         return answer.status == 200 and bool(self._downloads(package, answer.page.links))
 
     def downloads(self, package: str) -> list[str]:
         """Return the addresses of the package's files, as its page links to them; all of them as a zip file first."""
-        answer = self.get(f"packages/{package}/")
+        answer = self.get(f"packages/{package}")
         if answer.status != 200:
             raise ClientError(f"package {package}: {answer.status} {answer.page.text[:300]}", answer.status)
         links = self._downloads(package, answer.page.links)

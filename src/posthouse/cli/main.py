@@ -76,8 +76,7 @@ def createadmin(
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    create(login, name, email, password)
-    typer.echo(f"{login} is an administrator now.")
+    typer.echo(create(login, name, email, password))
 
 
 @app.command()

@@ -135,7 +135,7 @@ def answers(options: Options) -> bool:
             socket.create_connection(address, timeout=2) as plain,
             context.wrap_socket(plain, server_hostname=options.host) as line,
         ):
-            line.sendall(f"HEAD {options.prefix}/health HTTP/1.1\r\nHost: {options.host}\r\n\r\n".encode())
+            line.sendall(f"HEAD {options.prefix}/health/ HTTP/1.1\r\nHost: {options.host}\r\n\r\n".encode())
             return line.recv(16).startswith(b"HTTP/1.1 ")
     except OSError:
         return False

@@ -95,7 +95,7 @@ class Supervisor:
 
     def _reap(self) -> list[Program]:
         """Take note of the children that have ended, and when to start them again."""
-        died = []
+        died: list[Program] = []
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)  # -1: as the first process of a container it adopts others

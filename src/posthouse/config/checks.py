@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
@@ -17,7 +18,9 @@ from posthouse.config import files
 def data_folder(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's
     """Check the data folder, the keys in it and the TLS certificate."""
     return [
-        (Error if problem.serious else Warning)(problem.sentence, hint=problem.cure, id=f"posthouse.{problem.id}")
+        (Error if problem.serious else checks.Warning)(
+            problem.sentence, hint=problem.cure, id=f"posthouse.{problem.id}"
+        )
         for problem in files.problems(settings.POSTHOUSE)
     ]
 
@@ -28,7 +31,7 @@ def debug_is_off(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Check
     if not settings.POSTHOUSE.debug:
         return []
     return [
-        Warning(
+        checks.Warning(
             "Error details are shown in the browser.",
             hint="Remove `debug` from the settings, unless nobody else reaches this server.",
             id="posthouse.W010",
@@ -59,7 +62,7 @@ def database(
             continue
         if plan:
             messages.append(
-                Warning(
+                checks.Warning(
                     f"{len(plan)} changes of the database layout are pending.",
                     hint="Run `posthouse init`, or simply start the server: both apply them.",
                     id="posthouse.W011",
