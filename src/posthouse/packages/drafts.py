@@ -121,8 +121,7 @@ def _files(files: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], lis
         return [], ["Choose at least one file."]
     if len(files) > limits.FILES:
         return [], [
-            f"The package has {len(files):,} files; {limits.FILES:,} is the most. "
-            "Send several packages, or one archive."
+            f"The package has {len(files):,} files; {limits.FILES:,} is the most. Send several, or one archive."
         ]
     good: list[tuple[str, int]] = []
     complaints: list[str] = []

@@ -191,7 +191,8 @@ def _file(number: int, entry: _Reader) -> ManifestFile:
     if len(raw) != step * parts.part_count(size, part_size):
         raise ManifestError(f"The manifest's list of parts does not fit a file of {size} bytes.")
     pieces = tuple(
-        FilePart(raw[at : at + DIGEST_LENGTH], int.from_bytes(raw[at + DIGEST_LENGTH : at + step]))
+        FilePart(piece[:DIGEST_LENGTH], int.from_bytes(piece[DIGEST_LENGTH:]))
+        for piece in (raw[at : at + step] for at in range(0, len(raw), step))
         for at in range(0, len(raw), step)
     )
     digest = entry.bytes("digest")

@@ -1,0 +1,47 @@
+"""The lists of packages: what is shown of each, in a fixed number of queries per page."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subquery
+
+from posthouse.accounts.models import User
+from posthouse.cluster.models import Server
+from posthouse.packages import access
+from posthouse.packages.models import Delivery, Download, Package
+
+NAMED = 3
+"""Recipients of a package that a list names; of the others it tells how many they are."""
+
+
+def received_by(user: User) -> QuerySet[Delivery]:
+    """Return what this person can fetch here, newest first; `fetched` tells whether he did."""
+    fetched = Download.objects.filter(package=OuterRef("package"), user=user, ended_at__isnull=False)
+    return (
+        Delivery.objects.filter(recipient=user, available_at__isnull=False)
+        .select_related("package__sender")
+        .annotate(fetched=Exists(fetched))
+        .order_by("-available_at", "-pk")
+    )
+
+
+def sent_by(user: User, here: Server) -> QuerySet[Package]:
+    """Return what this person sent, newest first."""
+    return _with_recipients(Package.objects.filter(sender=user), here)
+
+
+def all_for(user: User, here: Server) -> QuerySet[Package]:
+    """Return all packages, newest first, for an administrator. `mine`: he may open it, as its sender or recipient."""
+    mine = access.visible_to(user).filter(pk=OuterRef("pk"))
+    return _with_recipients(access.listed_for(user), here).select_related("sender").annotate(mine=Exists(mine))
+
+
+def _with_recipients(packages: QuerySet[Package], here: Server) -> QuerySet[Package]:
+    """Add `named` (the first recipients), `recipient_count` and `relayed` (it goes, or went, to other servers)."""
+    elsewhere = Delivery.objects.filter(package=OuterRef("pk"), package__origin=here).exclude(home=here)
+    counted = Delivery.objects.filter(package=OuterRef("pk")).values("package").annotate(count=Count("pk"))
+    named = Delivery.objects.select_related("recipient").order_by("pk")[:NAMED]
+    return (
+        packages.annotate(recipient_count=Subquery(counted.values("count")), relayed=Exists(elsewhere))
+        .prefetch_related(Prefetch("deliveries", named, to_attr="named"))
+        .order_by("-created_at", "-pk")
+    )

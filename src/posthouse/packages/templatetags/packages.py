@@ -1,0 +1,33 @@
+"""Template tags of the packages pages."""
+
+from __future__ import annotations
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from posthouse.packages.models import Package
+from posthouse.web.templatetags.posthouse import status
+
+register = template.Library()
+
+KINDS = {
+    Package.Status.UPLOADING: "busy",
+    Package.Status.RELAYING: "busy",
+    Package.Status.COMPLETE: "ok",
+    Package.Status.ERROR: "error",
+}
+
+
+@register.simple_tag
+def package_status(package: Package, relayed: object = False) -> SafeString:
+    """Show the status of a package; it is a link to its relays if it goes, or went, to other servers (R59)."""
+    badge = status(KINDS[Package.Status(package.status)], package.get_status_display())
+    if not relayed or package.closed_at is None:
+        return badge
+    return format_html(
+        '<a class="state-link" href="{}" title="The relays of this package">{}</a>',
+        reverse("relays:package", args=[package.pk]),
+        badge,
+    )

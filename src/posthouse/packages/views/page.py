@@ -1,0 +1,95 @@
+"""The page of one package."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Case, Count, F, Q, Sum, When
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from posthouse.accounts.models import User
+from posthouse.cluster import servers
+from posthouse.packages import access, tree
+from posthouse.packages.models import Delivery, Package
+from posthouse.packages.views.new import UPLOADS
+
+FILES = 200
+PEOPLE = 100
+NAMED = 10
+DOWNLOADS = 50
+DOWNLOAD_PLACE = UPLOADS.replace("/uploads/", "/downloads/")
+
+
+@login_required
+@require_GET
+def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
+    """Show a package to its sender or a recipient. A poll gets the live part only, or is told to load the page anew."""
+    user = cast(User, request.user)
+    package = _visible(user, package_id)
+    mine = package.sender_id == user.pk
+    if request.headers.get("HX-Request") == "true":
+        if request.GET.get("was") != package.status:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return render(request, "packages/detail_live.html", {"package": package, **_progress(package, mine=mine)})
+    files = Paginator(package.files.all(), FILES).get_page(request.GET.get("page"))
+    deliveries = package.deliveries.select_related("recipient", "home").order_by("pk")
+    downloads = package.downloads.select_related("user", "file").order_by("-started_at")
+    if not mine:
+        downloads = downloads.filter(user=user)
+    return render(
+        request,
+        "packages/detail.html",
+        {
+            "package": package,
+            "mine": mine,
+            "fetchable": package.closed_at is not None,
+            "deliveries": deliveries[:NAMED],
+            "recipient_count": package.deliveries.count(),
+            "elsewhere": mine and package.deliveries.exclude(home=servers.this()).exists(),
+            "page": files,
+            "lines": tree.lines((file.path, file) for file in files.object_list),
+            "downloads": downloads[:DOWNLOADS],
+            "download_place": f"{DOWNLOAD_PLACE}{package.pk}/",
+            **_progress(package, mine=mine),
+        },
+    )
+
+
+@login_required
+@require_GET
+def people(request: HttpRequest, package_id: UUID) -> HttpResponse:
+    """List all recipients of a package that has more than its page shows."""
+    package = _visible(cast(User, request.user), package_id)
+    deliveries = package.deliveries.select_related("recipient", "home").order_by("pk")
+    page = Paginator(deliveries, PEOPLE).get_page(request.GET.get("page"))
+    return render(request, "packages/people.html", {"package": package, "page": page})
+
+
+def _visible(user: User, package_id: UUID) -> Package:
+    package = access.visible_to(user).select_related("sender", "origin").filter(pk=package_id).first()
+    if package is None:
+        raise Http404
+    return package
+
+
+def _progress(package: Package, *, mine: bool) -> dict[str, object]:
+    """Return what the live part shows: how much has come up while it is uploading, whether it goes to other servers."""
+    context: dict[str, object] = {"mine": mine, "relayed": mine and _relayed(package)}
+    if package.status == Package.Status.UPLOADING:
+        counted = package.files.aggregate(
+            files=Count("pk", filter=Q(blob__isnull=False)),
+            bytes=Coalesce(Sum(Case(When(blob__isnull=False, then=F("size")), default=F("upload__offset"))), 0),
+        )
+        context["progress"] = counted
+    return context
+
+
+def _relayed(package: Package) -> bool:
+    here = servers.this()
+    return package.origin_id == here.pk and Delivery.objects.filter(package=package).exclude(home=here).exists()
