@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+SEEN = "seen"
+STEP = 60  # seconds; a session is written at most so often
+
 
 class SessionTimeoutMiddleware:
-    """Move the end of a session on with each request that a person made."""
+    """Move the end of a session on with each request that a person made.
+
+    A page that polls by itself must not keep the session of somebody who went home. Such a request says so: htmx
+    sends `HX-Request: true`, and the element that polls adds `hx-headers='{"Posthouse-Poll": "1"}'`.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request."""
+        """Answer the request; a person's first one in each minute has the session saved, which moves its end on."""
+        if not polls(request) and request.user.is_authenticated:
+            now = int(time.time())
+            if now - request.session.get(SEEN, 0) >= STEP:
+                request.session[SEEN] = now
         return self.get_response(request)
+
+
+def polls(request: HttpRequest) -> bool:
+    """Whether a page sent this request by itself."""
+    return request.headers.get("HX-Request") == "true" and request.headers.get("Posthouse-Poll") == "1"

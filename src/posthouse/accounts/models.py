@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
+from posthouse.accounts.rules import check_login, check_name, normal
 from posthouse.cluster.models import Server
 from posthouse.lib.ids import uuid7
 
@@ -18,8 +19,21 @@ class UserManager(BaseUserManager["User"]):
     """Makes users; Django's log-in finds them through it."""
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Return the user of the domain with this log-in name, whatever its case."""
-        return self.get(login__iexact=username, local=False, removed_at=None)
+        """Return the user of the domain with this user name, whatever its case."""
+        return self.named(username or "").get(local=False)
+
+    def named(self, login: str) -> models.QuerySet[User]:
+        """Return who has this user name, whatever its case: a user of the domain, a local account, both or nobody."""
+        # The database lowers both sides: its idea of lower case is the one that the unique constraint has.
+        return self.present().annotate(lowered=Lower("login")).filter(lowered=Lower(Value(normal(login))))
+
+    def present(self) -> models.QuerySet[User]:
+        """Return everybody who was not removed."""
+        return self.filter(removed_at=None)
+
+    def able(self) -> models.QuerySet[User]:
+        """Return everybody who can log in somewhere."""
+        return self.present().filter(is_active=True)
 
 
 class User(AbstractBaseUser):
@@ -30,8 +44,10 @@ class User(AbstractBaseUser):
         USER = "user", "User"
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    login = models.CharField("User name", max_length=150)
-    name = models.CharField("Name", max_length=200)
+    # Rows are copied between servers: when somebody was last at one of them is not a fact of the account.
+    last_login = None
+    login = models.CharField("User name", max_length=150, validators=[check_login])
+    name = models.CharField("Name", max_length=200, validators=[check_name])
     email = models.EmailField("E-mail address", max_length=254)
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     is_active = models.BooleanField("Active", default=True)
@@ -60,7 +76,13 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(Lower("login"), "local", condition=Q(removed_at=None), name="login_once"),
+            models.UniqueConstraint(
+                Lower("login"),
+                "local",
+                condition=Q(removed_at=None),
+                name="login_once",
+                violation_error_message="Another account has this user name. Capital letters make no difference.",
+            ),
         ]
         indexes = [
             models.Index(Lower("login"), name="user_login_lower"),

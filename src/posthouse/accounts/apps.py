@@ -1,0 +1,18 @@
+"""What the accounts app does when the server starts."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """People and what they may do."""
+
+    name = "posthouse.accounts"
+
+    def ready(self) -> None:
+        """Make the prefix search known, and have old sessions deleted each hour."""
+        from posthouse.accounts import lookups, sessions  # noqa: F401 - lookups registers itself
+        from posthouse.jobs import worker
+
+        worker.register_periodic("forget old sessions", 3600, sessions.forget_old)

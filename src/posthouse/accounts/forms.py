@@ -1,0 +1,134 @@
+"""The forms of the accounts pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.contrib.auth.hashers import check_password
+from django.core.exceptions import ValidationError
+
+from posthouse.accounts import people
+from posthouse.accounts.models import User
+from posthouse.accounts.rules import normal
+from posthouse.cluster import servers
+from posthouse.cluster.models import Server
+
+PASSWORD_HINT = "At least 10 characters, not a common password, and not like the name."  # noqa: S105 - a sentence
+
+
+class LoginForm(AuthenticationForm):
+    """User name and password."""
+
+    error_messages = {
+        "invalid_login": "The user name or the password is wrong, or the account is not active. "
+        "Capital letters matter in the password only.",
+        "inactive": "This account is not active. Ask an administrator.",
+    }
+
+
+class NewPassword(forms.CharField):
+    """A password that is being chosen; the browser may propose one."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        super().__init__(strip=False, max_length=256, widget=widget, **options)
+
+
+class PersonForm(forms.ModelForm[User]):
+    """A person, as administrators see him."""
+
+    class Meta:
+        model = User
+        fields = ["name", "login", "email", "role", "home", "is_active"]
+        field_classes = {"login": UsernameField}
+        widgets = {"login": forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "off"})}
+        help_texts = {
+            "login": "What the person types to log in. Capital letters make no difference.",
+            "role": "Administrators can log in to every server and change everything.",
+            "is_active": "Without it the person cannot log in, and running sessions end.",
+        }
+
+    home = forms.ModelChoiceField(
+        Server.objects.filter(removed_at=None).order_by("name"),
+        label="Home server",
+        empty_label=None,
+        help_text="Where the person logs in, and where packages for him wait.",
+    )
+    password = NewPassword(label="Password", help_text=PASSWORD_HINT)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.local:
+            del self.fields["home"]  # a local account lives on its server
+        else:
+            self.initial.setdefault("home", servers.this().pk)
+        if not self.instance._state.adding:
+            password = self.fields["password"]
+            password.required, password.label = False, "New password"
+            password.help_text = f"Leave it empty to keep the present one. {PASSWORD_HINT}"
+
+    def clean_login(self) -> str:
+        """Refuse a user name that somebody else has, beside its field."""
+        login = normal(self.cleaned_data["login"])
+        taken = User.objects.named(login).filter(local=self.instance.local).exclude(pk=self.instance.pk)
+        if taken.exists():
+            raise ValidationError(people.TAKEN, code="taken")
+        return login
+
+    def keep(self) -> bool:
+        """Write the person; False, with the reasons in the form's errors, when that is refused."""
+        if "home" in self.changed_data or self.instance._state.adding:
+            self.instance.home_by_hand = True
+        changed = None
+        if not self.instance._state.adding:
+            changed = {*self.changed_data, "home_by_hand"} - {"password"}
+        else:
+            self.instance.set_unusable_password()
+        password = self.cleaned_data["password"] or None
+        return _refusals(self, lambda: people.save(self.instance, password, changed))
+
+
+class PasswordForm(forms.Form):
+    """One's own new password."""
+
+    present = forms.CharField(
+        label="Present password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    password = NewPassword(label="New password", help_text=PASSWORD_HINT)
+    again = NewPassword(label="New password again")
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_present(self) -> str:
+        """Ask for the present password, so that a browser left alone is not enough."""
+        present: str = self.cleaned_data["present"]
+        if not check_password(present, self.user.password):
+            raise ValidationError("This is not your present password.", code="wrong")
+        return present
+
+    def clean(self) -> None:
+        """Compare the two new ones."""
+        new, again = self.cleaned_data.get("password"), self.cleaned_data.get("again")
+        if new and again and new != again:
+            self.add_error("again", "The two new passwords differ. Type them once more.")
+
+    def keep(self) -> bool:
+        """Write the new password; False, with the reasons in the form's errors, when it is refused."""
+        return _refusals(self, lambda: people.save(self.user, self.cleaned_data["password"], changed=()))
+
+
+def _refusals(form: forms.BaseForm, act: Callable[[], object]) -> bool:
+    """Do something and put what is refused beside the fields; return whether it was done."""
+    try:
+        act()
+    except ValidationError as error:
+        form.add_error(None, error)
+        return False
+    return True

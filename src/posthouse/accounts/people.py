@@ -1,0 +1,104 @@
+"""Making, changing and finding people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.views.decorators.debug import sensitive_variables
+
+from posthouse.accounts.models import User
+from posthouse.accounts.rules import normal
+from posthouse.cluster import servers
+from posthouse.cluster.models import Server
+
+TAKEN = "Another account has this user name. Capital letters make no difference."
+LAST_ADMINISTRATOR = (
+    "This is the last active administrator: nobody could administer the server any more. "
+    "Make somebody else an administrator first."
+)
+
+
+@sensitive_variables("password")
+def create(
+    *,
+    login: str,
+    name: str,
+    email: str,
+    password: str | None = None,
+    role: str = User.Role.USER,
+    home: Server | None = None,
+    local: bool = False,
+    is_active: bool = True,
+) -> User:
+    """Make a person and return him. Without a home server he lives here; without a password he cannot log in yet.
+
+    Raises:
+        ValidationError: a value is not allowed; its `message_dict` has the sentences by field.
+
+    """
+    user = User(login=normal(login), name=name, email=email, role=role, local=local, is_active=is_active)
+    user.home, user.home_by_hand = home or servers.this(), home is not None
+    user.set_unusable_password()
+    return save(user, password)
+
+
+@sensitive_variables("password")
+def save(user: User, password: str | None = None, changed: Collection[str] | None = None) -> User:
+    """Check a person whole and write him: all of him, or the fields that `changed` names, and a new password.
+
+    Raises:
+        ValidationError: a value is not allowed, or nobody would be left to administer the server.
+
+    """
+    user.full_clean(exclude=["password"])
+    fields = None if changed is None else set(changed)
+    if password is not None:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise ValidationError({"password": error.messages}) from error
+        user.set_password(password)
+        fields = None if fields is None else fields | {"password"}
+    try:
+        with transaction.atomic():
+            if not user._state.adding:
+                _keep_an_administrator(user)
+            user.save(update_fields=fields)
+    except IntegrityError as error:  # somebody else took the name since full_clean looked
+        raise ValidationError({"login": TAKEN}) from error
+    return user
+
+
+def _keep_an_administrator(user: User) -> None:
+    """Refuse to save the last active administrator as anything else."""
+    if user.is_administrator and user.is_active and user.removed_at is None:
+        return
+    # The lock makes two administrators who demote one another wait for each other.
+    able = User.objects.able().filter(role=User.Role.ADMINISTRATOR).select_for_update()
+    left = set(able.values_list("pk", flat=True))
+    if left == {user.pk}:
+        raise ValidationError(LAST_ADMINISTRATOR, code="last")
+
+
+def matching(text: str) -> QuerySet[User]:
+    """Return who is present and whose user name, name or e-mail address starts so, by user name; all without text."""
+    people = User.objects.present().select_related("home").order_by(Lower("login"), "local")
+    text = text.strip()
+    if not text:
+        return people
+    return people.filter(Q(login__prefix=text) | Q(name__prefix=text) | Q(email__prefix=text))
+
+
+def complete(prefix: str, limit: int, for_user: User) -> list[User]:
+    """Return whom somebody may mean as a recipient by what he has typed so far, by user name.
+
+    Local accounts are no recipients: other servers do not know them. Nor is he himself suggested.
+    """
+    if not prefix.strip():
+        return []
+    return list(matching(prefix).filter(is_active=True, local=False).exclude(pk=for_user.pk)[:limit])

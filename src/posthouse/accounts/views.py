@@ -1,0 +1,111 @@
+"""Log-in, one's own profile, and the administrators' pages about people."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from posthouse.accounts import access, people
+from posthouse.accounts.access import administrator_required
+from posthouse.accounts.forms import LoginForm, PasswordForm, PersonForm
+from posthouse.accounts.models import User
+from posthouse.web.paging import page
+
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+
+
+class Login(LoginView):
+    """Let people in; whoever has his home elsewhere is told where, and gets no session here (M1)."""
+
+    template_name = "accounts/login.html"
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: LoginForm) -> HttpResponse:  # type: ignore[override]  # ours is the form above
+        """Log in whoever lives here."""
+        user = cast(User, form.get_user())
+        home = access.elsewhere(user)
+        if home is None:
+            return super().form_valid(form)
+        context = {"home": home, "url": access.address(home, "accounts:login")}
+        return render(self.request, "accounts/elsewhere.html", context, status=403)
+
+
+@administrator_required
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """List people, found by the start of their names."""
+    text = request.GET.get("q", "").replace("\0", "")
+    context = {"page": page(request, people.matching(text)), "q": text}
+    return render(request, "accounts/list.html", context | _keeper(None, "accounts:list"))
+
+
+@administrator_required
+@sensitive_post_parameters("password")
+@form_methods
+def new(request: HttpRequest) -> HttpResponse:
+    """Make a person."""
+    kept = _keeper(None, "accounts:new")
+    if kept:
+        return render(request, "accounts/at_master.html", kept, status=403)
+    form = PersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and form.keep():
+        messages.success(request, f"The account of {form.instance} was made.")
+        return redirect("accounts:list")
+    return render(request, "accounts/new.html", {"form": form})
+
+
+@administrator_required
+@sensitive_post_parameters("password")
+@form_methods
+def edit(request: HttpRequest, user_id: UUID) -> HttpResponse:
+    """Change a person."""
+    person = get_object_or_404(User.objects.present().select_related("home"), pk=user_id)
+    kept = _keeper(person, "accounts:edit", user_id)
+    if kept:
+        status = 403 if request.method == "POST" else 200
+        return render(request, "accounts/person.html", {"person": person} | kept, status=status)
+    title = str(person)  # the form writes into the person, also what it then refuses
+    form = PersonForm(request.POST or None, instance=person)
+    if request.method == "POST" and form.is_valid() and form.keep():
+        if person == request.user:
+            update_session_auth_hash(request, person)
+        messages.success(request, f"The account of {person} was changed.")
+        return redirect("accounts:list")
+    return render(request, "accounts/edit.html", {"form": form, "person": person, "title": title})
+
+
+@login_required
+@sensitive_post_parameters()
+@form_methods
+def me(request: HttpRequest) -> HttpResponse:
+    """Show one's own account, and change one's password."""
+    user = cast(User, request.user)
+    person = User.objects.select_related("home").get(pk=user.pk)
+    kept = _keeper(person, "accounts:edit", user.pk)
+    if kept:
+        status = 403 if request.method == "POST" else 200
+        return render(request, "accounts/me.html", {"person": person} | kept, status=status)
+    form = PasswordForm(person, request.POST or None)
+    if request.method == "POST" and form.is_valid() and form.keep():
+        update_session_auth_hash(request, person)  # this session goes on, all others of this person end
+        messages.success(request, "Your password was changed. You stay logged in here and nowhere else.")
+        return redirect("accounts:me")
+    return render(request, "accounts/me.html", {"person": person, "form": form})
+
+
+def _keeper(user: User | None, name: str, *args: UUID) -> dict[str, object]:
+    """Return the server that keeps the accounts, and its page of this name, when it is not this one (M3)."""
+    keeper = access.keeper(user)
+    if keeper is None:
+        return {}
+    return {"keeper": keeper, "keeper_url": None if keeper.is_self else access.address(keeper, name, *args)}
