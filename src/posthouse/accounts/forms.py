@@ -37,7 +37,7 @@ class NewPassword(forms.CharField):
         super().__init__(strip=False, max_length=256, widget=widget, **options)
 
 
-class PersonForm(forms.ModelForm[User]):
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
     """A person, as administrators see him."""
 
     class Meta:

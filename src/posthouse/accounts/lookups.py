@@ -12,7 +12,7 @@ Sql = tuple[str, list[Any]]
 
 
 @CharField.register_lookup
-class Prefix(Lookup[Any]):
+class Prefix(Lookup):  # type: ignore[type-arg]  # at run time it takes no argument
     """Django's `istartswith` compares UPPER(…) or LIKEs the whole table: this one meets the indexes on LOWER(…)."""
 
     lookup_name = "prefix"
