@@ -1,0 +1,56 @@
+# The workshop. `make help` lists what it can do; each line below its target is all there is to it.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_CUSTOM_COMPILE_COMMAND := make lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: .venv/.dev ## Set up everything for working on Posthouse in .venv
+
+demo: .venv/.runtime ## Show a cluster of three servers on this machine (about a minute)
+	@$(BIN)/python -m posthouse.cli demo
+
+test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (needs chromium and postgresql)
+	@scripts/debian chromium:chromium pg_virtualenv:postgresql
+	@scripts/test
+
+check: .venv/.dev ## Check style, types, the direction of imports, templates and migrations
+	@scripts/check
+
+fmt: .venv/.dev ## Lay out code and templates as the checks want them
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(BIN)/djlint --quiet --reformat src || true
+
+bench: .venv/.dev ## Measure uploads, downloads and relays beside others on this machine
+	@scripts/debian nginx:nginx-light
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: .cache/tools ## Resolve the requirements anew (make lock ARGS=--upgrade for the newest versions)
+	.cache/tools/bin/uv pip compile $(ARGS) -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+		pyproject.toml -o requirements.lock
+	.cache/tools/bin/uv pip compile $(ARGS) -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--group dev -c requirements.lock -o requirements-dev.lock
+	.cache/tools/bin/uv pip compile $(ARGS) -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+		requirements-build.in -o requirements-build.lock
+
+clean: ## Remove what the other commands have made
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+
+.cache/tools: requirements-build.lock scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup tools
+	@touch $@
+
+.venv/.runtime: .cache/tools requirements.lock pyproject.toml
+	@PYTHON=$(PYTHON) scripts/setup runtime
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	@PYTHON=$(PYTHON) scripts/setup dev
+	@touch $@
