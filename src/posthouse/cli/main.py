@@ -68,10 +68,11 @@ def createadmin(
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
 ) -> None:
     """Make an administrator of this server."""
-    from posthouse.cli.administrators import create
     from posthouse.cli.ready import django_ready
 
     django_ready()
+    from posthouse.cli.administrators import create
+
     if password_stdin:
         password = sys.stdin.readline().rstrip("\n")
     else:
