@@ -52,6 +52,7 @@ def create(sender: User, title: str, note: str, recipients: Sequence[str], files
         raise Refused({field: _bounded(sentences) for field, sentences in errors.items()})
 
     here = servers.this()
+    homes = {person.pk: lifecycle.home_of(person, here) for person in people}
     package = Package(title=title, note=note, sender=sender, origin=here)
     package.file_count = len(paths)
     package.size = sum(size for _, size in paths)
@@ -60,7 +61,7 @@ def create(sender: User, title: str, note: str, recipients: Sequence[str], files
     with transaction.atomic():
         package.save(force_insert=True)
         Delivery.objects.bulk_create(
-            (Delivery(package=package, recipient=person, home_id=lifecycle.home_of(person, here)) for person in people),
+            (Delivery(package=package, recipient=person, home_id=homes[person.pk]) for person in people),
             batch_size=BATCH,
         )
         File.objects.bulk_create(

@@ -23,8 +23,13 @@ Status = Package.Status
 
 
 def home_of(person: User, here: Server) -> UUID:
-    """Return the id of the server where this person fetches packages: his home, or here if he has none."""
-    return here.id if person.local or person.home_id is None else person.home_id
+    """Return the id of the server where this person fetches packages.
+
+    A local account is known here only. Who has no home server lives at the master, if there is one.
+    """
+    if person.local:
+        return here.pk
+    return person.home_id or (servers.master() or here).pk
 
 
 def file_arrived(file: File, blob: Blob) -> bool:
@@ -69,10 +74,12 @@ def _close(package_id: UUID) -> bool:
         if not _touch(package_id, Status.UPLOADING):
             return False
         deliveries = Delivery.objects.filter(package_id=package_id)
-        people = User.objects.filter(pk=OuterRef("recipient_id"), local=False)
+        people = User.objects.filter(pk=OuterRef("recipient_id"))
+        homeless = (servers.master() or here).pk
         # Read now, not when the package was begun: an upload may take days, and people move.
-        home = Coalesce(Subquery(people.values("home_id")), Value(here.pk, output_field=models.UUIDField()))
+        home = Coalesce(Subquery(people.values("home_id")), Value(homeless, output_field=models.UUIDField()))
         deliveries.update(home=home)
+        deliveries.filter(recipient__local=True).update(home=here)
         opened = deliveries.filter(home=here).update(available_at=now)
         status = Status.RELAYING if deliveries.exclude(home=here).exists() else Status.COMPLETE
         Package.objects.filter(pk=package_id).update(status=status, closed_at=now, updated_at=now)

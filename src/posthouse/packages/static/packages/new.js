@@ -1,0 +1,178 @@
+// New Package: from the form to the running upload.
+
+import { bytes } from "../posthouse/format.js";
+import { Choice } from "./choice.js";
+import { Recipients } from "./combobox.js";
+import { watchDrop } from "./drop.js";
+import { make } from "./server.js";
+import { upload } from "./upload.js";
+import { VirtualList } from "./virtual.js";
+
+function by(id) {
+  return document.getElementById(id);
+}
+
+const FIELDS = ["recipients", "title", "note", "files"];
+const ERRORS = { recipients: "to-errors", title: "title-errors", note: "note-errors", files: "files-errors" };
+
+const form = by("new-package");
+const choice = new Choice();
+let sent = false;
+
+const recipients = new Recipients({
+  input: by("to"),
+  list: by("to-list"),
+  tokens: by("token-list"),
+  said: by("to-said"),
+  address: form.dataset.people,
+  changed: () => {
+    showErrors({ recipients: [] });
+    summarise();
+  },
+});
+
+const list = new VirtualList(by("chosen"), {
+  height: 44,
+  make: () => by("chosen-row").content.firstElementChild.cloneNode(true),
+  fill: (row, item) => {
+    const name = row.querySelector(".file-name");
+    name.textContent = name.title = item.path;
+    row.querySelector(".file-size").textContent = bytes(item.size);
+    const button = row.querySelector("button");
+    button.dataset.path = item.path;
+    button.setAttribute("aria-label", `Remove ${item.path}`);
+  },
+});
+
+watchDrop({
+  wanted: () => !sent,
+  reading: () => {
+    by("chosen-total").textContent = "Reading folders …";
+  },
+  taken: (files, unreadable) => {
+    choice.add(files);
+    const more = unreadable.length > 1 ? ` and ${unreadable.length - 1} more` : "";
+    showErrors({ files: unreadable.length ? [`“${unreadable[0]}”${more} could not be read. Choose it again, or leave it out.`] : [] });
+    showFiles();
+  },
+});
+
+by("chosen").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const next = button.closest("li").nextElementSibling ?? button.closest("li").previousElementSibling;
+  const path = next?.querySelector("button").dataset.path;
+  choice.remove(button.dataset.path);
+  showFiles();
+  const neighbour = [...by("chosen").querySelectorAll("button")].find((other) => other.dataset.path === path);
+  (neighbour ?? by("pick-files")).focus();
+});
+
+by("remove-all").addEventListener("click", () => {
+  choice.clear();
+  showFiles();
+  by("pick-files").focus();
+});
+
+by("title").addEventListener("input", () => showErrors({ title: [] }));
+by("note").addEventListener("input", () => showErrors({ note: [] }));
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (sent) return;
+  sent = true;
+  busy(true);
+  try {
+    await send();
+  } catch (error) {
+    fail(`${error.message} Nothing was sent yet, and what you wrote is still here. Try again.`);
+  } finally {
+    busy(false);
+  }
+});
+
+// What was written and chosen is lost with the page, until it is sent.
+window.addEventListener("beforeunload", (event) => {
+  if (!sent && (choice.count || recipients.count || by("title").value || by("note").value)) event.preventDefault();
+});
+
+async function send() {
+  fail("");
+  showErrors(Object.fromEntries(FIELDS.map((field) => [field, []])));
+  const settled = await recipients.settle();
+  const unknown = settled ? [] : [`“${recipients.pending}” is not clear. Choose a name from the list, or clear the field.`];
+  const call = {
+    title: by("title").value,
+    note: by("note").value,
+    recipients: recipients.logins,
+    files: choice.files.map(({ path, size }) => ({ path, size })),
+  };
+  const answer = unknown.length
+    ? { errors: { recipients: unknown } }
+    : await make(form.action, form.elements.csrfmiddlewaretoken.value, call);
+  if (answer.errors) {
+    sent = false;
+    showErrors(answer.errors);
+    if (answer.errors.call) fail(answer.errors.call.join(" "));
+    focusFirst(answer.errors);
+    return;
+  }
+  form.hidden = true;
+  const files = new Map(choice.files.map(({ path, file }) => [path, file]));
+  upload(answer.state, files, { title: call.title.trim(), address: `${answer.state.url}/upload` });
+}
+
+function fail(words) {
+  const box = by("send-error");
+  box.textContent = words;
+  box.hidden = !words;
+  if (words) sent = false;
+}
+
+function busy(active) {
+  by("send").disabled = active;
+  by("send").querySelector("span").textContent = active ? "Sending …" : "Send";
+}
+
+function showFiles() {
+  const { files, count, size } = choice;
+  by("chosen-total").textContent = count ? `${count.toLocaleString("en")} ${count === 1 ? "file" : "files"}, ${bytes(size)}` : "None chosen yet";
+  by("chosen").hidden = !count;
+  by("remove-all").hidden = count < 2;
+  by("drop").classList.toggle("drop-small", count > 0);
+  list.show(files);
+  summarise();
+}
+
+function summarise() {
+  const parts = [];
+  if (choice.count) parts.push(by("chosen-total").textContent);
+  if (recipients.count) parts.push(`to ${recipients.count} ${recipients.count === 1 ? "person" : "people"}`);
+  by("send-summary").textContent = parts.join(" ");
+}
+
+/** Show sentences beside their fields; a field that is not named keeps what it shows. */
+function showErrors(errors) {
+  for (const [field, sentences] of Object.entries(errors)) {
+    if (!ERRORS[field]) continue;
+    by(ERRORS[field]).replaceChildren(
+      ...sentences.map((sentence) => {
+        const line = document.createElement("li");
+        line.textContent = sentence;
+        return line;
+      }),
+    );
+    const control = { recipients: by("to"), title: by("title"), note: by("note") }[field];
+    control?.toggleAttribute("aria-invalid", sentences.length > 0);
+    if (sentences.length) control?.setAttribute("aria-invalid", "true");
+    by(ERRORS[field]).closest(".field, .card-body").classList.toggle("has-errors", sentences.length > 0);
+  }
+}
+
+function focusFirst(errors) {
+  const places = { recipients: by("to"), title: by("title"), note: by("note"), files: by("pick-files") };
+  const first = FIELDS.find((field) => errors[field]?.length);
+  if (first) places[first].focus();
+}
+
+by("to").focus();

@@ -1,0 +1,31 @@
+// From what the server knows of a package, and the files, to a running upload.
+
+import { Queue } from "./queue.js";
+import { Sending } from "./sending.js";
+import { stateOf } from "./server.js";
+import { uploader } from "./tus.js";
+
+/**
+ * Begin, or go on with, the upload of a package.
+ * @param state what `make` or `stateOf` returned
+ * @param files a Map of path → File, for the files that are not complete
+ * @param address where the state can be asked for again
+ */
+export function upload(state, files, { title, address }) {
+  const access = { uploads: state.uploads, right: state.right };
+  const items = state.files.map((known) => ({ ...known, file: files.get(known.path) }));
+  const queue = new Queue(items, {
+    begin: uploader(access),
+    ask: async () => {
+      const now = await stateOf(address);
+      if (now.right === null) {
+        if (now.status === "error") throw new Error("The package was given up in the meantime. Send it anew.");
+        return null;
+      }
+      access.right = now.right;
+      return new Map(now.files.map((file) => [file.path, file]));
+    },
+  });
+  const view = new Sending(queue, { title, finished: () => location.assign(state.url) });
+  view.start();
+}
