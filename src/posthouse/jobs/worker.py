@@ -132,7 +132,7 @@ class Worker:
             finally:
                 close_old_connections()
             if self.stop.is_set():
-                time.sleep(TICK_SECONDS)
+                time.sleep(0.5)
 
     def _start_periodics(self) -> None:
         for periodic in periodics.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import models
+from django.utils import timezone
 
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import Work
@@ -21,6 +22,10 @@ class Relay(Work):
     destination = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
     size = models.PositiveBigIntegerField(default=0, help_text="bytes of all files")
     done = models.PositiveBigIntegerField(default=0, help_text="bytes that are safely there")
+    since = models.DateTimeField(default=timezone.now, help_text="when it was asked for, last; its lifetime counts")
+    cancelled_by = models.CharField(
+        max_length=200, blank=True, default="", help_text="who wants it to end; the far side is told to forget it"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["package", "destination"], name="relay_once")]
@@ -31,6 +36,19 @@ class Relay(Work):
 
     def __str__(self) -> str:
         return f"{self.package_id} to {self.destination_id}"
+
+
+class Link(models.Model):
+    """The way from here to one other server, while it fails: all relays over it wait together, one of them tries."""
+
+    server = models.OneToOneField(Server, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    failures = models.PositiveIntegerField(default=0, help_text="calls in a row that did not get through")
+    next_try_at = models.DateTimeField(help_text="no relay to this server starts before")
+    last_error = models.TextField(help_text="why the last call did not get through, in words for people")
+    since = models.DateTimeField(default=timezone.now, help_text="when the first of these calls failed")
+
+    def __str__(self) -> str:
+        return f"to {self.server_id}"
 
 
 class Arrival(models.Model):

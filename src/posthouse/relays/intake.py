@@ -1,0 +1,164 @@
+"""Taking in the bytes of parts. It blocks; asgi.py calls it in threads."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from posthouse.cluster.errors import Kind, Refusal
+from posthouse.cluster.signatures import Caller
+from posthouse.relays import receiver, wire
+from posthouse.relays.models import Arrival, ArrivalFile
+from posthouse.store import blobs, digests, many, parts
+from posthouse.store.errors import BlobMissing
+from posthouse.store.models import Blob, Part
+from posthouse.store.records import Piece
+from posthouse.store.writers import PartWriter
+
+
+class Intake:
+    """One part on its way in. `close` it in any case; it is recorded by `finish` only, whole and verified."""
+
+    def __init__(self, arrival: Arrival, lock: int, writer: PartWriter, expected: bytes) -> None:
+        self.arrival = arrival
+        self._lock: int | None = lock
+        self._writer = writer
+        self._expected = expected
+
+    def write(self, *pieces: bytes) -> None:
+        """Take the next bytes. Raises StoreError, and ValueError for more bytes than the part has."""
+        self._writer.write(*pieces)
+
+    def finish(self) -> None:
+        """Record the part as safely here.
+
+        Raises DigestMismatch, StoreError, ValueError when bytes are missing, Refusal when the sender was overtaken.
+        """
+        piece = self._writer.seal(self._expected)
+        _record(self.arrival, {self._writer.blob: [piece]})
+
+    def close(self) -> None:
+        """Stop, and let others write this part."""
+        self._writer.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def begin(caller: Caller, relay: UUID, file: int, number: int, length: int) -> Intake | None:
+    """Return what takes the bytes of a part; None when the part is here already.
+
+    Raises Refusal when the part is not one of the arrival's, or while another connection is sending it.
+    """
+    arrival = receiver.enter(caller, relay)
+    if arrival.state == Arrival.State.COMMITTED:
+        return None
+    blob = _blobs(arrival, [file])[file]
+    if caller.algorithm != blob.algorithm:
+        raise Refusal(422, f"The part must come with its {blob.algorithm} digest.")
+    if length != _length(blob, number):
+        raise Refusal(422, f"Part {number} of file {file} has {_length(blob, number)} bytes, not {length}.")
+    lock = _lock(blob, number)
+    try:
+        # After the lock, so that it stays true: a part that is recorded is never written to again.
+        if not Part.objects.filter(blob=blob, number=number).exists():
+            return Intake(arrival, lock, blobs.writer(blob, number), caller.digest)
+    except BaseException:
+        os.close(lock)
+        raise
+    os.close(lock)
+    return None
+
+
+def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
+    """Take in a bundle of small parts. Each is verified before the first one is written."""
+    arrival = receiver.enter(caller, relay)
+    if arrival.state == Arrival.State.COMMITTED:
+        return
+    try:
+        items = list(wire.unpack(bundle))
+    except wire.WireError as error:
+        raise Refusal(422, str(error)) from error
+    known = _blobs(arrival, sorted({item.file for item in items}))
+    for item in items:
+        blob = known[item.file]
+        if len(item.data) != _length(blob, item.part):
+            raise Refusal(422, f"Part {item.part} of file {item.file} has a wrong length.")
+        hasher = digests.new(blob.algorithm)
+        hasher.update(item.data)
+        if hasher.digest() != item.digest:
+            raise _damaged(item.part)
+    there = many.have(list(known.values()))
+    pieces: dict[UUID, list[Piece]] = {}
+    for item in items:
+        blob = known[item.file]
+        if item.part not in there.get(blob.id, {item.part}):
+            os.close(_open(blob))
+            with blobs.writer(blob, item.part) as writer:
+                writer.write(item.data)
+                pieces.setdefault(blob.id, []).append(writer.seal(item.digest))
+    _record(arrival, pieces)
+
+
+def _record(arrival: Arrival, pieces: dict[UUID, list[Piece]]) -> None:
+    with transaction.atomic():
+        receiver.progress(arrival)  # first: a sender that was overtaken while it sent records nothing
+        many.record(pieces)
+
+
+def _blobs(arrival: Arrival, files: Sequence[int]) -> dict[int, Blob]:
+    """Return the blobs of these files. Raises Refusal when the package has no such file."""
+    found = ArrivalFile.objects.filter(arrival=arrival, number__in=files).select_related("blob")
+    known = {file.number: file.blob for file in found}
+    for file in files:
+        if file not in known:
+            raise Refusal(409, f"The package has no file {file}, or its manifest is not here yet.")
+    return known
+
+
+def _length(blob: Blob, number: int) -> int:
+    """Return the bytes of a part. Raises Refusal for one that the file does not have."""
+    try:
+        return parts.span(number, blob.size, blob.part_size)[1]
+    except ValueError as error:
+        raise Refusal(422, str(error)) from error
+
+
+def _damaged(number: int) -> Refusal:
+    return Refusal(422, f"Part {number} arrived damaged. It is sent again.", Kind.TEMPORARY, "digest")
+
+
+# struct flock of Linux, as F_OFD_SETLK takes it.
+_FLOCK = struct.Struct("hhqqi")
+
+
+def _lock(blob: Blob, number: int) -> int:
+    """Keep others, in whatever process, from writing this part until the descriptor is closed.
+
+    Otherwise a connection that was thought dead could wake up and write into a part that has been verified since.
+    The lock belongs to the open file, not to the process (fcntl(2), F_OFD_SETLK): threads exclude each other too.
+    """
+    offset, length = parts.span(number, blob.size, blob.part_size)
+    opened = _open(blob)
+    try:
+        fcntl.fcntl(opened, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, length, 0))
+    except OSError as error:
+        os.close(opened)
+        if error.errno not in {errno.EAGAIN, errno.EACCES}:
+            raise
+        raise Refusal(423, f"Another connection is still sending part {number}.", Kind.TEMPORARY, "locked") from error
+    return opened
+
+
+def _open(blob: Blob) -> int:
+    try:
+        return blobs.local().open(blob.id, write=True)
+    except BlobMissing:
+        many.forget_parts(blob)  # the store has lost the file: all of it must come again
+        return blobs.local().open(blob.id, write=True)

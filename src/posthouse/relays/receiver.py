@@ -1,0 +1,260 @@
+"""The receiving side of a relay: what each call of the sender does here. It blocks; asgi.py calls it in threads.
+
+Every handler may be called again with the same effect. The sender's fencing number is noted in the arrival, and every
+write names it, so that a sender that was overtaken changes nothing. Nothing is visible before the commit, which makes
+the package and marks the arrival as committed in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from posthouse.cluster.errors import Kind, Refusal
+from posthouse.cluster.incoming import require_same_version
+from posthouse.cluster.signatures import Caller
+from posthouse.packages import arrivals
+from posthouse.packages import manifest as manifests
+from posthouse.packages.manifest import Manifest, ManifestError
+from posthouse.packages.models import File, Package
+from posthouse.relays.models import Arrival, ArrivalFile
+from posthouse.relays.wire import Gap, Standing
+from posthouse.store import crc, many, parts
+from posthouse.store.many import Expected
+from posthouse.store.models import Blob, Part
+
+State = Arrival.State
+
+ABANDONED_AFTER = timedelta(days=14)
+
+log = structlog.get_logger("posthouse.relays")
+
+
+def offer(caller: Caller, relay: UUID, package: UUID) -> Standing:
+    """Take note of a relay, and return how far it is here."""
+    fence = _fence(caller)
+    # It may have come by another relay, if the sender's database was set back.
+    state = State.COMMITTED if package_is_here(package, caller) else State.OFFERED
+    with suppress(IntegrityError), transaction.atomic():  # it was offered before
+        Arrival(pk=relay, source=caller.server, package_id=package, state=state, fence=fence).save(force_insert=True)
+    arrival = enter(caller, relay)
+    if arrival.package_id != package:
+        raise Refusal(409, "This relay was offered with another package before.")
+    return _standing(arrival)
+
+
+def package_is_here(package: UUID, caller: Caller) -> bool:
+    """Whether the caller's package is here already. Raises Refusal when another server's package has its id."""
+    origin = Package.objects.filter(pk=package).values_list("origin_id", flat=True).first()
+    if origin is not None and origin != caller.server.pk:
+        raise Refusal(409, f"Another package has the id {package} on this server.")
+    return origin is not None
+
+
+def enter(caller: Caller, relay: UUID) -> Arrival:
+    """Return the arrival that the caller may work on, and note his fencing number.
+
+    Raises Refusal for another server's arrival, for one that is not known, and for a number that was overtaken.
+    """
+    require_same_version(caller)
+    fence = _fence(caller)
+    arrival = Arrival.objects.filter(pk=relay).first()
+    if arrival is None:
+        raise Refusal(404, "This relay is not known here. It must be offered first.", Kind.TEMPORARY, "unoffered")
+    if arrival.source_id != caller.server.pk:
+        log.warning("relay refused", relay=str(relay), caller=caller.server.name, reason="it is another server's")
+        raise Refusal(403, f"This relay is not one of {caller.server.name}'s.")
+    if fence > arrival.fence:
+        Arrival.objects.filter(pk=relay, fence__lt=fence).update(fence=fence)
+        arrival.refresh_from_db()
+    if fence < arrival.fence:
+        raise _overtaken()
+    return arrival
+
+
+def take_manifest(caller: Caller, relay: UUID, data: bytes) -> Standing:
+    """Check the manifest, make room for its files, and return what is missing. Raises Refusal, StoreError."""
+    arrival = enter(caller, relay)
+    if arrival.state != State.OFFERED:
+        return _standing(arrival)
+    manifest = _read(data, arrival)
+    made = many.prepare(Expected(file.size, file.algorithm, file.digest, file.crc32) for file in manifest.files)
+    taken = False
+    try:
+        with transaction.atomic():
+            taken = _advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data)
+            if taken:
+                many.save(made)
+                ArrivalFile.objects.bulk_create(
+                    (ArrivalFile(arrival=arrival, number=number, blob=blob) for number, blob in enumerate(made)),
+                    batch_size=many.BATCH,
+                )
+    finally:
+        if not taken:
+            many.discard(made)
+    return _standing(enter(caller, relay))
+
+
+def commit(caller: Caller, relay: UUID) -> Standing:
+    """Make the package, once all of it is here and is what the manifest says; else return what is missing."""
+    arrival = enter(caller, relay)
+    if arrival.state == State.COMMITTED:
+        return _standing(arrival)
+    if arrival.state == State.OFFERED:
+        raise Refusal(409, "The manifest of this relay is not here yet.", Kind.TEMPORARY, "unoffered")
+    manifest = manifests.loads(bytes(arrival.manifest))
+    blobs = _blobs(arrival)
+    _drop_what_is_wrong(manifest, blobs)
+    standing = _standing(arrival, blobs)
+    if standing.missing:
+        return standing
+    try:
+        with transaction.atomic():
+            if not _advance(arrival, State.ARRIVING, state=State.COMMITTED, manifest=b""):
+                return _standing(enter(caller, relay))
+            many.complete(blobs)
+            ArrivalFile.objects.filter(arrival=arrival).delete()
+            package = arrivals.admit(manifest, caller.server, dict(enumerate(blobs)))
+            _discard_doubles(package, blobs)
+    except (arrivals.UnknownRecipient, arrivals.UnknownSender) as error:
+        raise Refusal(409, str(error), Kind.TEMPORARY, "unknown") from error  # the next sync mends it
+    except arrivals.NotAdmitted as error:
+        raise Refusal(409, str(error)) from error
+    log.info("package arrived", relay=str(relay), package=str(package.pk), source=caller.server.name)
+    return Standing(State.COMMITTED)
+
+
+def withdraw(caller: Caller, relay: UUID) -> None:
+    """Forget a relay that the sender gave up, and what came of it. A committed one stays."""
+    try:
+        arrival = enter(caller, relay)
+    except Refusal as refusal:
+        if refusal.status == 404:
+            return  # it is forgotten already
+        raise
+    if arrival.state == State.COMMITTED:
+        raise Refusal(409, "The package has arrived completely; it cannot be withdrawn any more.", code="committed")
+    forget(arrival)
+
+
+def forget(arrival: Arrival) -> bool:
+    """Remove an arrival that was not committed, with its bytes; False when it changed meanwhile."""
+    with transaction.atomic():
+        # Whoever is about to write a part or to commit finds no arrival any more, and leaves.
+        if not _advance(arrival, arrival.state):
+            return False
+        ids = list(ArrivalFile.objects.filter(arrival=arrival).values_list("blob_id", flat=True))
+        ArrivalFile.objects.filter(arrival=arrival).delete()
+        Arrival.objects.filter(pk=arrival.pk).delete()
+        many.delete(ids)
+    log.info("arrival forgotten", relay=str(arrival.pk), package=str(arrival.package_id), files=len(ids))
+    return True
+
+
+def forget_abandoned() -> int:
+    """Forget arrivals that nobody went on with, and notes of committed ones that nobody asks about any more."""
+    forgotten = 0
+    for arrival in Arrival.objects.filter(updated_at__lt=timezone.now() - ABANDONED_AFTER)[:1000]:
+        if arrival.state == State.COMMITTED:
+            forgotten += Arrival.objects.filter(pk=arrival.pk, state=State.COMMITTED).delete()[0]
+        else:
+            forgotten += forget(arrival)
+    return forgotten
+
+
+def progress(arrival: Arrival) -> None:
+    """Note, in the transaction that records parts, that the arrival goes on. Raises Refusal for an overtaken sender."""
+    if not _advance(arrival, State.ARRIVING):
+        raise _overtaken()
+
+
+def _advance(arrival: Arrival, state: str, /, **changes: object) -> bool:
+    """Change an arrival that is in this state and whose sender was not overtaken; False when it is not so."""
+    rows = Arrival.objects.filter(pk=arrival.pk, state=state, fence=arrival.fence)
+    return bool(rows.update(**changes, updated_at=timezone.now()))
+
+
+def _fence(caller: Caller) -> int:
+    if caller.fence is None:
+        raise Refusal(400, "The call carries no fencing number.")
+    return caller.fence
+
+
+def _overtaken() -> Refusal:
+    return Refusal(409, "Another worker of the sending server has taken over this relay.", Kind.TEMPORARY, "fence")
+
+
+def _read(data: bytes, arrival: Arrival) -> Manifest:
+    """Return the manifest if it holds together and is the offered package's. Raises Refusal."""
+    try:
+        manifest = manifests.loads(data)
+    except ManifestError as error:
+        raise Refusal(422, str(error)) from error
+    if manifest.package != arrival.package_id:
+        raise Refusal(422, "The manifest is that of another package than was offered.")
+    for file in manifest.files:
+        spans = (parts.span(number, file.size, file.part_size)[1] for number in range(len(file.parts)))
+        if crc.of_parts((part.crc32, length) for part, length in zip(file.parts, spans, strict=True)) != file.crc32:
+            raise Refusal(422, f"A file's CRC-32 in the manifest is not that of its parts (file {file.number}).")
+    return manifest
+
+
+def _blobs(arrival: Arrival) -> list[Blob]:
+    files = ArrivalFile.objects.filter(arrival=arrival).order_by("number").select_related("blob")
+    return [file.blob for file in files.iterator()]
+
+
+def _standing(arrival: Arrival, blobs: Sequence[Blob] | None = None) -> Standing:
+    if arrival.state != State.ARRIVING:
+        return Standing(arrival.state)
+    blobs = _blobs(arrival) if blobs is None else blobs
+    there = many.have(blobs)
+    return Standing(
+        arrival.state,
+        [
+            Gap(number, first, last)
+            for number, blob in enumerate(blobs)
+            if blob.id in there
+            for first, last in parts.missing(there[blob.id], parts.part_count(blob.size, blob.part_size))
+        ],
+    )
+
+
+def _drop_what_is_wrong(manifest: Manifest, blobs: Sequence[Blob]) -> None:
+    """Forget parts that are not the manifest's, and all parts of files that the store has lost: they come again."""
+    numbers = {blob.id: number for number, blob in enumerate(blobs)}
+    wrong = []
+    ids = list(numbers)
+    for at in range(0, len(ids), many.BATCH):
+        known = Part.objects.filter(blob__in=ids[at : at + many.BATCH]).order_by()
+        for pk, blob_id, number, digest, crc32 in known.values_list(
+            "pk", "blob_id", "number", "digest", "crc32"
+        ).iterator():
+            meant = manifest.files[numbers[blob_id]].parts[number]
+            if (bytes(digest), crc32) != (meant.digest, meant.crc32):
+                wrong.append(pk)
+    for at in range(0, len(wrong), many.BATCH):
+        Part.objects.filter(pk__in=wrong[at : at + many.BATCH]).delete()
+    there = many.have(blobs)
+    whole = [
+        blob
+        for blob in blobs
+        if blob.id in there and len(there[blob.id]) == parts.part_count(blob.size, blob.part_size)
+    ]
+    lost = many.lost(whole)
+    for blob in lost:
+        many.forget_parts(blob)
+    if wrong or lost:
+        log.warning("arrived bytes are asked for again", wrong_parts=len(wrong), lost_files=len(lost))
+
+
+def _discard_doubles(package: Package, blobs: Sequence[Blob]) -> None:
+    """Remove blobs that the package does not use, because another relay had brought it meanwhile."""
+    used = set(File.objects.filter(package=package).values_list("blob_id", flat=True))
+    many.delete([blob.id for blob in blobs if blob.id not in used])

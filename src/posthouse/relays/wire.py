@@ -1,0 +1,106 @@
+"""What two servers say to each other about a relay. Pure.
+
+    POST   relay/<id>/offer                {"package", "size"}                       → standing
+    PUT    relay/<id>/manifest             the manifest, compressed                  → standing
+    PUT    relay/<id>/parts/<file>/<part>  the bytes of one part                     → {}
+    PUT    relay/<id>/bundle               many small parts, each with its digest    → {}
+    POST   relay/<id>/commit               {}                                        → standing
+    DELETE relay/<id>                                                                → {}
+
+Every call is signed, carries the relay's fencing number, and may be repeated. A standing is
+{"state": "offered" | "arriving" | "committed", "missing": [[file, first part, last part], …]}: nothing is known of the
+files before the manifest is there, so an offered package lacks its manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+MANIFEST_LIMIT = 64 * 1024 * 1024
+"""Bytes of a compressed manifest."""
+SMALL = 512 * 1024
+"""Parts of up to so many bytes travel in bundles: a call for each would cost more than its bytes."""
+BUNDLE_BYTES = 4 * 1024 * 1024
+BUNDLE_PARTS = 500
+BUNDLE_LIMIT = BUNDLE_BYTES + 256 * 1024
+"""Bytes of a bundle, its head included."""
+
+OFFERED, ARRIVING, COMMITTED = "offered", "arriving", "committed"
+
+
+class WireError(ValueError):
+    """What came over the wire cannot be read; the message says why."""
+
+
+class Gap(NamedTuple):
+    """Parts of one file, from the first to the last one named, that are not there yet."""
+
+    file: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a package is on the far side."""
+
+    state: str
+    missing: Sequence[Gap] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return it as an object for JSON."""
+        return {"state": self.state, "missing": self.missing}
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Standing:
+        """Return what the far side says. Raises WireError."""
+        state, missing = document.get("state"), document.get("missing")
+        if state not in {OFFERED, ARRIVING, COMMITTED} or not isinstance(missing, list):
+            raise WireError("The other server's answer to the relay cannot be understood.")
+        gaps = []
+        for entry in missing:
+            if not (isinstance(entry, list) and len(entry) == 3 and all(type(number) is int for number in entry)):
+                raise WireError("The other server's list of missing parts cannot be understood.")
+            gaps.append(Gap(*entry))
+        return cls(state, gaps)
+
+
+class Item(NamedTuple):
+    """A small part in a bundle."""
+
+    file: int
+    part: int
+    digest: bytes
+    data: bytes
+
+
+_HEAD = struct.Struct("!I")
+
+
+def pack(items: Iterable[Item]) -> bytes:
+    """Return a bundle: the length of its head, the head (JSON), and the parts' bytes one after another."""
+    known = list(items)
+    head = json.dumps([[item.file, item.part, len(item.data), item.digest.hex()] for item in known]).encode()
+    return b"".join((_HEAD.pack(len(head)), head, *(item.data for item in known)))
+
+
+def unpack(bundle: bytes) -> Iterator[Item]:
+    """Yield the parts in a bundle. Raises WireError."""
+    try:
+        (length,) = _HEAD.unpack_from(bundle)
+        head = json.loads(bundle[_HEAD.size : _HEAD.size + length])
+        entries = [(int(file), int(part), int(size), bytes.fromhex(digest)) for file, part, size, digest in head]
+    except (struct.error, ValueError, TypeError) as error:
+        raise WireError("The bundle of parts cannot be read.") from error
+    at = _HEAD.size + length
+    if len(entries) > BUNDLE_PARTS or min((size for _, _, size, _ in entries), default=0) < 0:
+        raise WireError("The bundle of parts has a wrong head.")
+    if at + sum(size for _, _, size, _ in entries) != len(bundle):
+        raise WireError("The bundle of parts is cut short, or too long.")
+    for file, part, size, digest in entries:
+        yield Item(file, part, digest, bundle[at : at + size])
+        at += size

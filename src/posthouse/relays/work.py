@@ -1,0 +1,24 @@
+"""What relays ask of the worker, and of packages that are closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.dispatch import receiver
+
+from posthouse.jobs.worker import Kind, register, register_periodic
+from posthouse.packages.models import Package
+from posthouse.packages.signals import package_closed
+from posthouse.relays import links, queue, sender
+from posthouse.relays.receiver import forget_abandoned
+
+
+@receiver(package_closed)
+def _relay_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+    queue.enqueue(package)
+
+
+register(Kind("relay", links.due, sender.run, settings.POSTHOUSE.relay_workers))
+register_periodic("end relays to removed servers", 5, queue.end_removed)
+register_periodic("forget abandoned arrivals", 3600, forget_abandoned)
