@@ -18,6 +18,7 @@ for variable in [
 data_dir = Path(tempfile.mkdtemp(prefix="posthouse-test-"))
 atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
 (data_dir / "none.toml").touch()
+(data_dir / "store").mkdir()
 os.environ.update(
     POSTHOUSE_CONFIG=str(data_dir / "none.toml"),
     POSTHOUSE_DATA_DIR=str(data_dir),

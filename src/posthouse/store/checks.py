@@ -16,7 +16,8 @@ from posthouse.store import parts
 LITTLE = 64 * parts.PART
 
 
-@register("store")
+# Of a server that runs: other commands, such as those that make the folder, must not stop for want of it.
+@register("store", deploy=True)
 def store_folder(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's
     """Check that the store's folder is there, can be written to, and has room."""
     folder = settings.POSTHOUSE.store

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
-from posthouse.store.errors import in_words
+from posthouse.store.errors import StoreMissing, in_words
 
 # More would be refused by writev (IOV_MAX).
 PIECES = 1024
@@ -32,8 +32,9 @@ class Disk:
     def create(self, blob: UUID) -> None:
         """Make an empty file that outlives a power cut. Raises StoreError."""
         path = self.path(blob)
-        with in_words():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with in_words(absent=StoreMissing):
+            # Never the root itself: it may be a disk that is not mounted, and its place must not be filled up.
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 os.fsync(descriptor)
@@ -60,7 +61,7 @@ class Disk:
 
     def free(self) -> int:
         """Return the bytes that may still be written."""
-        with in_words():
+        with in_words(absent=StoreMissing):
             room = os.statvfs(self.root)
         return room.f_bavail * room.f_frsize
 

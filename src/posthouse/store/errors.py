@@ -3,6 +3,7 @@
 StoreError
 ├── StoreFull        no room, or a quota is used up
 ├── StoreReadOnly    the folder may not be written
+├── StoreMissing     the folder is not there
 ├── StoreBroken      the disk itself reports an error
 ├── BlobMissing      the bytes, or their record, are not there
 ├── DigestMismatch   the bytes that came are not the bytes that were sent
@@ -37,6 +38,13 @@ class StoreFull(StoreError):
 
 class StoreReadOnly(StoreError):
     """The store's folder cannot be written to. An administrator must let Posthouse's account write there."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class StoreMissing(StoreError):
+    """The store's folder is not there. An administrator must mount its disk, or run `posthouse init`."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
@@ -85,12 +93,12 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
-    """Raise the StoreError that an operating system's error amounts to."""
+def in_words(absent: type[BlobMissing | StoreMissing] = BlobMissing) -> Iterator[None]:
+    """Raise the StoreError that an operating system's error amounts to; `absent` for what is not there."""
     try:
         yield
     except FileNotFoundError as error:
-        raise BlobMissing from error
+        raise absent from error
     except OSError as error:
         if error.errno in _FULL:
             raise StoreFull from error

@@ -20,7 +20,8 @@ class PartWriter:
     """Takes the bytes of one part in order, digests them as they come and puts them where they belong.
 
     Made by `posthouse.store.blobs.writer`. It blocks: use it in a thread. One thread may write while another
-    flushes. After an error it takes nothing more; what was flushed before stays true.
+    flushes. After a failed write the part is still good up to `written`; after a failed flush, only up to the last
+    one that succeeded, and the writer has ended.
     """
 
     def __init__(
@@ -53,12 +54,7 @@ class PartWriter:
         """
         if self.written + sum(map(len, pieces)) > self.length:
             raise ValueError(f"More bytes than part {self.number} has.")
-        descriptor = self._open()
-        try:
-            disk.write_at(descriptor, pieces, self._offset + self.written)
-        except StoreError:
-            self._failed = True
-            raise
+        disk.write_at(self._open(), pieces, self._offset + self.written)
         self._take(pieces)
 
     def flush(self) -> int:

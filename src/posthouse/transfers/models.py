@@ -16,7 +16,8 @@ class Upload(models.Model):
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     file = models.OneToOneField(File, on_delete=models.CASCADE, related_name="upload")
-    blob = models.OneToOneField(Blob, on_delete=models.PROTECT, related_name="+")
+    # Not one to one: the empty files of a package share one blob.
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     metadata = models.TextField(blank=True, default="", help_text="Upload-Metadata, as the client gave it")
     offset = models.PositiveBigIntegerField(default=0, help_text="bytes that are safely in the store")
     lease_holder = models.CharField(max_length=40, blank=True, default="")

@@ -1,0 +1,21 @@
+"""Transfers as a Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TransfersConfig(AppConfig):
+    """Clears away what nobody goes on with."""
+
+    name = "posthouse.transfers"
+    label = "transfers"
+
+    def ready(self) -> None:
+        """Register the periodic work, and answer packages that are given up."""
+        from posthouse.jobs.worker import register_periodic
+        from posthouse.packages.signals import package_given_up
+        from posthouse.transfers import expiry
+
+        register_periodic("remove expired uploads", expiry.SECONDS, expiry.remove_expired)
+        package_given_up.connect(expiry.package_given_up, dispatch_uid="transfers.package_given_up")

@@ -1,0 +1,145 @@
+"""Downloads: one file, or all files of a package as a zip file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import quote
+from uuid import UUID
+
+from posthouse.accounts.sessions import user_for_cookie
+from posthouse.lib.asgi import Send
+from posthouse.lib.threads import in_thread
+from posthouse.packages import access
+from posthouse.packages.models import Download, File, Package
+from posthouse.store import blobs
+from posthouse.transfers import ranges
+from posthouse.transfers.errors import NotAllowed, NotFound, NotLoggedIn, RangeNotThere, Refused
+from posthouse.transfers.http import Request, answer, encode, identity, refuse
+from posthouse.transfers.outflow import Outflow
+from posthouse.transfers.zips import Layout, Member
+
+ALL = "all.zip"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What can be downloaded."""
+
+    name: str
+    media_type: str
+    size: int
+    etag: str
+    file: File | None
+    layout: Layout | None
+    files: list[File]
+
+    def read(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield `length` of its bytes from `start` on. Raises StoreError."""
+        if self.file and self.file.blob:
+            yield from blobs.read(self.file.blob, start, length)
+        elif self.layout:
+            for segment in self.layout.segments(start, length):
+                if isinstance(segment, bytes):
+                    yield segment
+                elif blob := self.files[segment.member].blob:
+                    yield from blobs.read(blob, segment.start, segment.length)
+
+
+async def serve(request: Request, package: str, name: str, send: Send) -> None:
+    """Answer a request for a file's id, or for all.zip."""
+    head = request.method == "HEAD"
+    try:
+        if request.method not in {"GET", "HEAD"}:
+            raise NotAllowed("GET, HEAD")
+        user_id, thing = await in_thread(_find, request, identity(package), name)
+        await _send(request, send, thing, Download(package_id=identity(package), user_id=user_id))
+    except Refused as error:
+        await refuse(send, error, head=head)
+
+
+async def _send(request: Request, send: Send, thing: Thing, note: Download) -> None:
+    headers = {
+        "ETag": thing.etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",  # kept by the browser, but asked about each time: rights may end
+        "Vary": "Cookie",
+    }
+    if ranges.matches(request.headers.get("if-none-match"), thing.etag):
+        await answer(send, 304, headers)
+        return
+    status, span = 200, ranges.Span(0, thing.size)
+    if request.method == "GET" and ranges.still_valid(request.headers.get("if-range"), thing.etag):
+        try:
+            asked = ranges.wanted(request.headers.get("range"), thing.size)
+        except ranges.NotSatisfiable:
+            raise RangeNotThere(thing.size) from None
+        if asked:
+            status, span = 206, asked
+            headers["Content-Range"] = span.content_range(thing.size)
+    headers |= {
+        "Content-Type": thing.media_type,
+        "Content-Length": str(span.length),
+        "Content-Disposition": disposition(thing.name),
+        # Whatever is in the file, no browser may run it as a page of ours.
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    if request.method == "HEAD":
+        await send({"type": "http.response.start", "status": status, "headers": encode(headers)})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    note.file, note.size, note.address = thing.file, span.length, request.address
+    await Outflow(request, send, note).run(status, encode(headers), thing.read(span.start, span.length))
+
+
+def disposition(name: str) -> str:
+    """Return a Content-Disposition field that makes browsers save a file under this name (RFC 6266, appendix D)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%/' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _find(request: Request, package_id: UUID, name: str) -> tuple[UUID, Thing]:
+    """Return who asks, and what for; what is not his is not there. Blocks. Raises Refused."""
+    user = user_for_cookie(request.headers.get("cookie", ""))
+    if user is None:
+        raise NotLoggedIn
+    package = access.may_fetch(user, package_id)
+    if package is None:
+        raise NotFound
+    files = package.files.select_related("blob")
+    if name == ALL:
+        return user.pk, _zip(package, list(files))
+    file = files.filter(id=identity(name), blob__isnull=False).first()
+    if file is None or file.blob is None:
+        raise NotFound
+    return user.pk, Thing(
+        name=file.path.rpartition("/")[2],
+        media_type="application/octet-stream",
+        size=file.size,
+        etag=f'"{bytes(file.blob.digest).hex()}"',
+        file=file,
+        layout=None,
+        files=[file],
+    )
+
+
+def _zip(package: Package, files: list[File]) -> Thing:
+    moment = package.closed_at or package.created_at
+    members = [Member(file.path, file.size, file.blob.crc32, moment) for file in files if file.blob]
+    if len(members) < len(files):
+        raise NotFound
+    layout = Layout(members)
+    digest = sha256(f"{package.pk} {layout.size}".encode())
+    for file in files:
+        digest.update(file.path.encode() + b"\0" + bytes(file.blob.digest if file.blob else b""))
+    return Thing(
+        name=f"{package.title.replace('/', '_')}.zip",
+        media_type="application/zip",
+        size=layout.size,
+        etag=f'"{digest.hexdigest()}"',
+        file=None,
+        layout=layout,
+        files=files,
+    )
