@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from posthouse.relays import views
 
 app_name = "relays"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("<uuid:package_id>/", views.package, name="package"),
+    path("<uuid:relay_id>/retry", views.retry, name="retry"),
+    path("<uuid:relay_id>/cancel", views.cancel, name="cancel"),
+]
