@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from posthouse.cluster import signatures
+from posthouse.cluster import addresses, signatures
 from posthouse.cluster.errors import (
+    Broken,
     CallError,
     Failed,
     Kind,
+    NoConnection,
     NotPosthouse,
     NotTrusted,
     Refused,
@@ -23,7 +25,7 @@ from posthouse.cluster.errors import (
     WrongClock,
 )
 from posthouse.cluster.models import Server
-from posthouse.cluster.transport import Broken, Network, NoConnection, Place, Reply, Transport
+from posthouse.cluster.transport import Network, Place, Reply, Transport
 
 TIMEOUT_SECONDS = 60.0
 ANSWER_LIMIT = 4 * 1024 * 1024
@@ -126,26 +128,11 @@ def places(server: Server) -> list[Place]:
     """Return the addresses of a server in the order in which they are tried."""
     found = [Place(server.host, server.port, server.tls_pin)]
     if server.alternate_address:
-        host, port = split_address(server.alternate_address, server.port)
+        host, port = addresses.with_port(server.alternate_address, server.port)
         found.append(Place(host, port, server.tls_pin))
         if _detours.get(server.id, 0) > time.monotonic():
             found.reverse()
     return found
-
-
-def split_address(text: str, port: int) -> tuple[str, int]:
-    """Return host and port of "host", "host:port", "[v6]:port" or "v6", with a port for where none is given.
-
-    Raises ValueError when the port is no number.
-    """
-    text = text.strip()
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, int(rest.removeprefix(":")) if rest else port
-    if text.count(":") == 1:
-        host, _, number = text.partition(":")
-        return host, int(number)
-    return text, port
 
 
 def understand(reply: Reply, name: str) -> Answer:

@@ -2,6 +2,9 @@
 
 CallError                  a call that this server made
     Unreachable            temporary      no connection, or the line broke
+        NoConnection                      ... so nothing was sent
+            NameUnknown                   ... because the name service does not know the name
+        Broken                            ... under way: nobody knows whether the call was carried out
     Failed                 temporary      the far side had a fault of its own
     WrongCertificate       administrator  not the certificate that was pinned, or none that a CA stands for
     NotPosthouse           administrator  something else answers there
@@ -43,6 +46,18 @@ class CallError(Exception):
 
 class Unreachable(CallError):
     """No connection could be made, or it broke before the answer was there."""
+
+
+class NoConnection(Unreachable):
+    """No connection was made, so nothing was sent: another address may be tried."""
+
+
+class NameUnknown(NoConnection):
+    """The name service does not know the name."""
+
+
+class Broken(Unreachable):
+    """The connection broke while the call was under way: nobody knows whether it was carried out."""
 
 
 class Failed(CallError):

@@ -13,7 +13,6 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
-    NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
@@ -22,21 +21,13 @@ from urllib3.exceptions import (
 
 from posthouse.cluster import certificate, unreachable
 from posthouse.cluster.certificate import Certificate
-from posthouse.cluster.errors import CallError, Failed, Unreachable, WrongCertificate
+from posthouse.cluster.errors import Broken, CallError, Failed, NoConnection, WrongCertificate
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long one piece of a body may stand still on its way out."""
 CONNECTIONS = 16
 """Connections kept alive to one address."""
-
-
-class NoConnection(Unreachable):
-    """No connection was made, so nothing of the request was sent: another address may be tried."""
-
-
-class Broken(Unreachable):
-    """The connection broke while the request was under way: nobody knows whether it was carried out."""
 
 
 @dataclass(frozen=True)
@@ -198,16 +189,9 @@ def _explain(error: HTTPError | OSError, place: Place) -> CallError:
                     " renewed, open the server in the Server List and choose Test; if not, somebody may stand between."
                 )
             return NoConnection(f"What answers at {where} does not speak HTTPS. Check the port.")
-        case NameResolutionError():
-            return NoConnection(
-                f"The name {place.host} is not known. Check its spelling, and the name service of this server."
-            )
-        case ConnectTimeoutError():
-            return NoConnection(f"Nothing answers at {where}. Check the address, and the firewalls on the way.")
-        case NewConnectionError():
+        case NewConnectionError() | ConnectTimeoutError():
             cause = error.__cause__
-            told = unreachable.explain(cause, place.host, place.port) if isinstance(cause, OSError) else None
-            return NoConnection(told.message if told else f"There is no way to {where}.")
+            return unreachable.explain(cause if isinstance(cause, OSError) else TimeoutError(), place.host, place.port)
         case ReadTimeoutError() | TimeoutError():
             return Broken(f"{where} took too long to answer.")
         case ProtocolError():

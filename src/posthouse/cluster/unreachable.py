@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from posthouse.cluster.errors import CallError, Unreachable, WrongCertificate
+from posthouse.cluster.errors import Broken, CallError, NameUnknown, NoConnection, WrongCertificate
 
 
 def explain(error: OSError, host: str, port: int) -> CallError:
@@ -13,7 +13,7 @@ def explain(error: OSError, host: str, port: int) -> CallError:
     place = f"{host}, port {port}"
     match error:
         case socket.gaierror():
-            return Unreachable(
+            return NameUnknown(
                 f"The name {host} is not known. Check its spelling, and the name service of this server."
             )
         case ssl.SSLCertVerificationError():
@@ -22,12 +22,12 @@ def explain(error: OSError, host: str, port: int) -> CallError:
                 " servers again to pin the new one."
             )
         case TimeoutError():
-            return Unreachable(f"Nothing answers at {place}. Check the address, and the firewalls on the way.")
+            return NoConnection(f"Nothing answers at {place}. Check the address, and the firewalls on the way.")
         case ConnectionRefusedError():
-            return Unreachable(f"{host} answers, but no server runs at its port {port}. Start it, or check the port.")
+            return NoConnection(f"{host} answers, but no server runs at its port {port}. Start it, or check the port.")
         case ConnectionResetError() | BrokenPipeError():
-            return Unreachable(f"The connection to {place} broke.")
+            return Broken(f"The connection to {place} broke.")
         case ssl.SSLError():
-            return Unreachable(f"What answers at {place} does not speak HTTPS. Check the port.")
+            return NoConnection(f"What answers at {place} does not speak HTTPS. Check the port.")
         case _:
-            return Unreachable(f"There is no way to {place}: {error.strerror or error}.")
+            return NoConnection(f"There is no way to {place}: {error.strerror or error}.")

@@ -52,6 +52,11 @@ class Options(BaseSettings):
     relay_workers: int = Field(default=4, ge=1, le=64)
     """Relays that run at the same time."""
 
+    sync_seconds: int = Field(default=60, ge=5, le=86400)
+    """Seconds between two automatic syncs of a slave when nothing changes; a change is sent at once."""
+    sync_failures: int = Field(default=5, ge=0, le=1000)
+    """Automatic syncs that may fail in a row before the slave is OUT OF SYNC."""
+
     data_dir: Path = Path("/var/lib/posthouse")
     """Folder of the database, the store, the keys and the certificate."""
     database_url: str | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 
 from posthouse.cluster.models import Server
-from posthouse.jobs.models import Work
+from posthouse.jobs.models import State, Work
 from posthouse.lib.ids import uuid7
 
 
@@ -56,9 +57,17 @@ class Run(Work):
     changed = models.PositiveBigIntegerField(default=0)
     removed = models.PositiveBigIntegerField(default=0)
     bytes = models.PositiveBigIntegerField(default=0, help_text="on the line, compressed")
+    repaired = models.BooleanField(default=False, help_text="the copy had gone astray, and everything was sent anew")
 
     class Meta:
         indexes = [models.Index(fields=["server", "-created_at"], name="run_history")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["server"],
+                condition=Q(state__in=[State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD]),
+                name="one_open_run",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} sync of {self.server_id}"

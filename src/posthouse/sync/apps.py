@@ -1,0 +1,35 @@
+"""What the sync app does when the server starts, and after the database was migrated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+class SyncConfig(AppConfig):
+    """Keeps the slaves' copies of the user information equal to the master's."""
+
+    name = "posthouse.sync"
+
+    def ready(self) -> None:
+        """Register the work, the answers to what happens in the cluster, and the triggers."""
+        from posthouse.jobs import worker
+        from posthouse.sync import automatic, receivers, runs  # noqa: F401 - the receivers connect themselves
+
+        worker.register(worker.Kind("sync", runs.due, runs.run, concurrency=4))
+        worker.register_periodic("automatic sync", automatic.LOOK_SECONDS, automatic.start_due)
+        worker.register_periodic("forget old syncs", 3600, automatic.forget_old)
+        post_migrate.connect(_install_triggers, sender=self)
+
+
+def _install_triggers(using: str, **_: Any) -> None:
+    """Install the triggers after each migration: they name columns, and Django drops them where it rebuilds a table."""
+    from posthouse.sync import shared, triggers
+
+    connection = connections[using]
+    tables = set(connection.introspection.table_names())
+    if {"sync_counter", *(each.model._meta.db_table for each in shared.SHARED)} <= tables:
+        triggers.install(connection)

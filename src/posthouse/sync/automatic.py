@@ -1,0 +1,54 @@
+"""Syncs that start by themselves: soon after a change, and from time to time to prove that all is equal (R26, D8)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from posthouse.cluster import servers
+from posthouse.cluster.models import Server
+from posthouse.jobs.models import State
+from posthouse.sync import feed, runs
+from posthouse.sync.models import Copy, Run
+
+LOOK_SECONDS = 2.0
+KEEP = timedelta(days=90)
+
+
+def start_due() -> int:
+    """Start the automatic syncs that are due, and return how many.
+
+    Only slaves that are OK are synced automatically (R21). One that could not be synced is tried again after the
+    interval, however much changes meanwhile.
+    """
+    if servers.this().role != Server.Role.MASTER:
+        return 0
+    newest, now = feed.counter(), timezone.now()
+    waiting = Copy.objects.filter(status=Copy.Status.OK, server__removed_at=None).select_related("server")
+    busy = set(Run.objects.filter(state__in=runs.OPEN).values_list("server_id", flat=True))
+    started = 0
+    for copy in waiting:
+        if copy.server_id not in busy and is_due(copy, newest, _last_try(copy), now):
+            runs.start(copy.server, Run.Kind.AUTOMATIC)
+            started += 1
+    return started
+
+
+def is_due(copy: Copy, newest: int, last_try: datetime | None, now: datetime) -> bool:
+    """Return whether a slave that is OK should be synced now."""
+    interval = timedelta(seconds=settings.POSTHOUSE.sync_seconds)
+    if last_try is None or now - last_try >= interval:
+        return True
+    return copy.failures == 0 and copy.acknowledged < newest
+
+
+def forget_old() -> int:
+    """Delete runs that ended long ago, and return how many."""
+    ended = Run.objects.filter(state__in=(State.DONE, State.FAILED), ended_at__lt=timezone.now() - KEEP)
+    return ended.delete()[0]
+
+
+def _last_try(copy: Copy) -> datetime | None:
+    return Run.objects.filter(server=copy.server).order_by("-created_at").values_list("created_at", flat=True).first()
