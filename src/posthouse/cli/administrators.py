@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
 
 from posthouse.accounts import people
@@ -10,6 +10,7 @@ from posthouse.accounts.models import User
 from posthouse.cli.errors import Stop
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
+from posthouse.config.database import reach
 
 
 def create(login: str, name: str, email: str, password: str) -> str:
@@ -18,6 +19,7 @@ def create(login: str, name: str, email: str, password: str) -> str:
     On a slave the account is a local one: accounts of the domain are made on the master only.
     """
     try:
+        reach()
         local = servers.this().role == Server.Role.SLAVE
         people.create(login=login, name=name, email=email, password=password, role=User.Role.ADMINISTRATOR, local=local)
     except ValidationError as error:
@@ -31,4 +33,7 @@ def create(login: str, name: str, email: str, password: str) -> str:
 def _sentences(error: ValidationError) -> str:
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    return "\n".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+    return "\n".join(
+        " ".join(messages) if field == NON_FIELD_ERRORS else f"{field}: {' '.join(messages)}"
+        for field, messages in error.message_dict.items()
+    )

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connections
 from posthouse.cli import web
 from posthouse.cli.errors import Stop
 from posthouse.cli.supervisor import Program, Supervisor
+from posthouse.config.database import reach
 from posthouse.config.options import Options
 
 # A predecessor that was killed needs a moment until the kernel has taken its port back.
@@ -52,6 +53,7 @@ def prepare() -> None:
     from posthouse.cluster import servers
 
     try:
+        reach()
         call_command("migrate", interactive=False, verbosity=0)
         servers.ensure_this()
     except DatabaseError as error:

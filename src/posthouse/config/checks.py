@@ -12,6 +12,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from posthouse.config import files
+from posthouse.config.database import reach
 
 
 @register(Tags.security)
@@ -49,6 +50,7 @@ def database(
     messages: list[CheckMessage] = []
     for alias in databases or []:
         try:
+            reach(alias)
             executor = MigrationExecutor(connections[alias])
             plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         except DatabaseError as error:

@@ -15,7 +15,7 @@ POSTHOUSE = Options()
 
 DEBUG = POSTHOUSE.debug
 # A missing secret means that `posthouse init` has not run: a passing one lets the other commands say so.
-SECRET_KEY = POSTHOUSE.secret.read_text().strip() if POSTHOUSE.secret.is_file() else secrets.token_urlsafe()
+SECRET_KEY = POSTHOUSE.secret.read_text().strip() if POSTHOUSE.secret.is_file() else secrets.token_urlsafe(64)
 ALLOWED_HOSTS = ["*"]  # Links are made from the options, never from the Host header.
 
 INSTALLED_APPS = [
@@ -100,6 +100,8 @@ def _database(options: Options) -> dict[str, Any]:
         "PASSWORD": password,
         "HOST": url.hostname or "",
         "PORT": str(url.port or ""),
+        # A connection that the pool has kept over a restart of the database is noticed, and replaced.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": {"min_size": 1, "max_size": 16, "timeout": 30}},
     }
 

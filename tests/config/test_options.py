@@ -1,0 +1,86 @@
+"""Settings: from the file, from the environment, and refused with a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from posthouse.config.options import CONFIG_VARIABLE, Options
+
+
+@pytest.fixture
+def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A settings file in force, and no setting in the environment."""
+    for name in Options.model_fields:
+        monkeypatch.delenv(f"POSTHOUSE_{name.upper()}", raising=False)
+    path = tmp_path / "posthouse.toml"
+    path.touch()
+    monkeypatch.setenv(CONFIG_VARIABLE, str(path))
+    return path
+
+
+def test_the_environment_goes_before_the_file(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml.write_text('name = "from the file"\nhost = "file.example"\n')
+    monkeypatch.setenv("POSTHOUSE_NAME", "from the environment")
+    options = Options()
+    assert (options.name, options.host) == ("from the environment", "file.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('nam = "paris"', "nam"),  # a misspelt setting is not passed over in silence
+        ("port = 70000", "port"),
+        ('namespace = "/a b"', "namespace"),
+        ('namespace = "/a/../b"', "namespace"),
+        ('tls_key = "key.pem"', "tls_certificate and tls_key go together"),
+        ('digest = "md5"', "digest"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(toml: Path, text: str, wrong: str) -> None:
+    toml.write_text(text)
+    with pytest.raises(ValidationError, match=wrong):
+        Options()
+
+
+@pytest.mark.parametrize(
+    ("given", "namespace", "prefix"),
+    [
+        ("/aspera/faspex", "/aspera/faspex", "/aspera/faspex"),
+        ("aspera/faspex/", "/aspera/faspex", "/aspera/faspex"),
+        ("/", "/", ""),
+        ("", "/", ""),
+    ],
+)
+def test_the_namespace_has_one_form_however_it_is_written(given: str, namespace: str, prefix: str) -> None:
+    options = Options(namespace=given)
+    assert (options.namespace, options.prefix) == (namespace, prefix)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [
+        ("paris.example", 443, "https://paris.example/aspera/faspex/"),
+        ("paris.example", 8443, "https://paris.example:8443/aspera/faspex/"),
+        ("2001:db8::1", 8443, "https://[2001:db8::1]:8443/aspera/faspex/"),
+    ],
+)
+def test_the_address_is_what_a_browser_takes(host: str, port: int, address: str) -> None:
+    assert Options(host=host, port=port).address == address
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert [name for name, field in Options.model_fields.items() if not field.description] == []
+
+
+def test_the_reference_lists_every_setting_with_its_default() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/reference/settings.md").read_text()
+    for name, field in Options.model_fields.items():
+        assert f"| `{name}` |" in page, f"docs/reference/settings.md does not explain {name}"
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        default = "" if field.default is None else str(field.default)
+        assert f"| {f'`{default}`' if default else ''} |".replace("|  |", "| |") in row, (
+            f"the default of {name} differs"
+        )
