@@ -5,10 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
 
 from posthouse.cluster.models import Server
-from posthouse.jobs.models import State, Work
+from posthouse.jobs.models import Work
 from posthouse.lib.ids import uuid7
 
 
@@ -61,13 +60,6 @@ class Run(Work):
 
     class Meta:
         indexes = [models.Index(fields=["server", "-created_at"], name="run_history")]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["server"],
-                condition=Q(state__in=[State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD]),
-                name="one_open_run",
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.kind} sync of {self.server_id}"

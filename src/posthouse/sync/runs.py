@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
@@ -50,15 +50,14 @@ def start(server: Server, kind: Run.Kind | str = Run.Kind.MANUAL) -> Run:
         raise NotPossible(f"{server.name} is not a slave of this server.")
     with transaction.atomic():
         Copy.objects.get_or_create(server=server)
-        try:
-            with transaction.atomic():
-                run = Run.objects.create(server=server, kind=kind)
-        except IntegrityError:
-            run = Run.objects.get(server=server, state__in=OPEN)
-            if kind == Run.Kind.MANUAL:
-                Run.objects.filter(pk=run.pk).update(kind=kind)
-                leases.requeue(Run.objects.filter(pk=run.pk))
-                run.refresh_from_db()
+        Copy.objects.select_for_update().get(server=server)  # two who start at once take turns here
+        run = Run.objects.filter(server=server, state__in=OPEN).first()
+        if run is None:
+            run = Run.objects.create(server=server, kind=kind)
+        elif kind == Run.Kind.MANUAL:
+            Run.objects.filter(pk=run.pk).update(kind=kind)
+            leases.requeue(Run.objects.filter(pk=run.pk))
+            run.refresh_from_db()
         wake_on_commit()
     return run
 
