@@ -193,7 +193,6 @@ def _file(number: int, entry: _Reader) -> ManifestFile:
     pieces = tuple(
         FilePart(piece[:DIGEST_LENGTH], int.from_bytes(piece[DIGEST_LENGTH:]))
         for piece in (raw[at : at + step] for at in range(0, len(raw), step))
-        for at in range(0, len(raw), step)
     )
     digest = entry.bytes("digest")
     if digests.of_parts(algorithm, [piece.digest for piece in pieces]) != digest:
