@@ -8,11 +8,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
-Sql = tuple[str, list[Any]]
+Sql = tuple[str, tuple[Any, ...]]
 
 
 @CharField.register_lookup
-class Prefix(Lookup):  # type: ignore[type-arg]  # at run time it takes no argument
+class Prefix(Lookup):
     """Django's `istartswith` compares UPPER(…) or LIKEs the whole table: this one meets the indexes on LOWER(…)."""
 
     lookup_name = "prefix"
@@ -21,11 +21,11 @@ class Prefix(Lookup):  # type: ignore[type-arg]  # at run time it takes no argum
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """Compare as a range: SQLite orders text by code point, and nothing lies above the last one."""
         left, parameters = self.process_lhs(compiler, connection)
-        values = [*parameters, self.rhs, *parameters, self.rhs]
+        values = (*parameters, self.rhs, *parameters, self.rhs)
         return f"LOWER({left}) >= LOWER(%s) AND LOWER({left}) < LOWER(%s) || char(1114111)", values
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """Compare by LIKE, for which migration 0002 makes indexes that do not depend on the language's order."""
         left, parameters = self.process_lhs(compiler, connection)
         pattern = connection.ops.prep_for_like_query(self.rhs) + "%"
-        return f"LOWER({left}) LIKE LOWER(%s)", [*parameters, pattern]
+        return f"LOWER({left}) LIKE LOWER(%s)", (*parameters, pattern)
