@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "posthouse.config.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from posthouse.lib.asgi import Application, Receive, Scope, Send
+from posthouse.lib.asgi import Application, Receive, Scope, Send, with_one_cookie
 
 django: Application = get_asgi_application()  # first: it loads the apps that the data plane is made of
 
@@ -32,4 +32,4 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["path"].startswith(start):
                 await plane(scope, receive, send)
                 return
-        await django(scope, receive, send)
+        await django(with_one_cookie(scope), receive, send)
