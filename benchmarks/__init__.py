@@ -1,0 +1,1 @@
+"""Measurements beside other programs on the same machine: `python -m benchmarks [NAME…]`."""
