@@ -34,6 +34,10 @@ def test_a_form_is_found_by_its_fields_and_sends_what_it_holds() -> None:
     }
 
 
+def test_a_choice_is_made_by_what_the_page_says() -> None:
+    assert Page(HTML).form("home").choices["home"] == {"None": "", "tokyo": "2"}
+
+
 def test_a_form_that_is_not_there_is_an_error_that_shows_the_page() -> None:
     with pytest.raises(LookupError, match="Accounts"):
         Page(HTML).form("password")

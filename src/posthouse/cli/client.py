@@ -38,6 +38,17 @@ class Client(Browser):
         ):
             raise ClientError(f"{login} could not log in at {self.address}: {answer.page.text[:300]}", answer.status)
 
+    def new_account(self, login: str, name: str, email: str, password: str, home: str) -> None:
+        """Make an account as an administrator does, with the name of its home server. Raises ClientError."""
+        page = self.get("accounts/new/")
+        server = page.page.form("login", "home").choices["home"].get(home)
+        if server is None:
+            raise ClientError(f"there is no home server {home} to choose")
+        fields = {"login": login, "name": name, "email": email, "password": password, "home": server}
+        answer = self.fill_in(page, fields)
+        if answer.status != 200 or "home" in {name for form in answer.page.forms for name in form.names}:
+            raise ClientError(f"the account {login} was refused: {answer.page.text[:500]}", answer.status)
+
     def new_package(self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "") -> Draft:
         """Make a package. `files`: the path inside the package → the file on this machine."""
         value = {
@@ -73,6 +84,11 @@ class Client(Browser):
         draft = self.new_package(title, recipients, files, note)
         self.upload(draft, files)
         return draft.id
+
+    def status(self, package: str) -> str:
+        """Return the status of a package as its page shows it: Uploading, Relaying, Complete or Error."""
+        text = self.get(f"packages/{package}").page.text
+        return next((word for word in ("Uploading", "Relaying", "Complete", "Error") if word in text), "unknown")
 
     def has(self, package: str) -> bool:
         """Whether this person sees the package here, with something to fetch."""

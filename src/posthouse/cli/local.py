@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from posthouse.cli.client import Client
 from posthouse.config.options import CONFIG_VARIABLE
@@ -65,7 +66,7 @@ class LocalServer:
         """The file with what it says."""
         return self.folder / "server.log"
 
-    def __enter__(self) -> LocalServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from posthouse import __version__
+from posthouse.cli.cluster import app as cluster
 from posthouse.cli.errors import Stop
 from posthouse.config.options import CONFIG_VARIABLE
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(cluster, name="cluster")
 
 
 @app.callback()

@@ -15,6 +15,8 @@ class Form:
     values: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     """Every field, also those that would not be sent, such as boxes without a tick."""
+    choices: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What can be chosen in each list: its text → the value that is sent."""
 
 
 class Page(HTMLParser):
@@ -28,6 +30,7 @@ class Page(HTMLParser):
         self._form: Form | None = None
         self._select: str | None = None
         self._textarea: str | None = None
+        self._option = ""
         self.feed(html)
         self.close()
 
@@ -59,6 +62,7 @@ class Page(HTMLParser):
         if tag == "option" and self._select:
             if "selected" in attributes or self._select not in form.values:
                 form.values[self._select] = attributes.get("value", "")
+            self._option = attributes.get("value", "")
             return
         if not name:
             return
@@ -72,6 +76,7 @@ class Page(HTMLParser):
                 form.values[name] = attributes.get("value", "")
         elif tag == "select":
             self._select = name
+            form.choices[name] = {}
         elif tag == "textarea":
             self._textarea = name
             form.values[name] = ""
@@ -88,5 +93,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Collect text, and what a text area holds."""
         self._words.append(data)
+        if self._select and self._form and data.strip():
+            self._form.choices[self._select][data.strip()] = self._option
         if self._textarea and self._form:
             self._form.values[self._textarea] += data
