@@ -28,7 +28,8 @@ def visitor(client: Client, alice: User) -> Client:
 
 
 def is_in(client: Client, **headers: str) -> bool:
-    return client.get(reverse("accounts:me"), headers=headers, secure=True).status_code == 200
+    answer = client.get(reverse("accounts:me"), headers=headers, secure=True)
+    return b"My profile" in answer.content
 
 
 def cookie(client: Client) -> str:
@@ -62,6 +63,14 @@ def test_a_click_through_htmx_is_a_person(client: Client, alice: User) -> None:
         for _ in range(3):
             clock.shift(timedelta(minutes=50))
             assert is_in(client, **{"HX-Request": "true"})
+
+
+def test_a_part_of_a_page_that_needs_a_log_in_reloads_the_page(client: Client, db: None) -> None:
+    """Otherwise the log-in page would appear in the middle of the page that was open."""
+    answer = client.get(reverse("accounts:me"), headers=POLL, secure=True)
+    assert answer.status_code == 200
+    assert answer.headers["HX-Refresh"] == "true"
+    assert answer.content == b""
 
 
 def test_a_session_is_written_at_most_once_a_minute(client: Client, alice: User) -> None:

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from django.templatetags.static import static
+from django.test import Client
+
 import posthouse
 
 VENDOR = Path(posthouse.__file__).parent / "web/static/vendor"
@@ -27,3 +30,13 @@ def test_each_library_keeps_its_licence() -> None:
     folders = [path for path in VENDOR.iterdir() if path.is_dir()]
     assert len(folders) == 3
     assert [path.name for path in folders if not (path / "LICENSE").is_file()] == []
+
+
+def test_large_files_travel_compressed(client: Client, db: None) -> None:
+    url = static("vendor/tabler/tabler.min.css")
+    plain = client.get(url, secure=True)
+    packed = client.get(url, secure=True, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) * 5 < int(plain.headers["Content-Length"])
+    for answer in (plain, packed):
+        answer.close()

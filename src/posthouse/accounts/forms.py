@@ -55,7 +55,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
         Server.objects.filter(removed_at=None).order_by("name"),
         label="Home server",
         empty_label=None,
-        help_text="Where the person logs in, and where packages for him wait.",
+        help_text="Where the person logs in, and where packages to this person wait.",
     )
     password = NewPassword(label="Password", help_text=PASSWORD_HINT)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django_htmx.http import HttpResponseClientRefresh
 
 SEEN = "seen"
 STEP = 60  # seconds; a session is written at most so often
@@ -27,9 +30,18 @@ class SessionTimeoutMiddleware:
             now = int(time.time())
             if now - request.session.get(SEEN, 0) >= STEP:
                 request.session[SEEN] = now
-        return self.get_response(request)
+        response = self.get_response(request)
+        if by_htmx(request) and response.headers.get("Location", "").startswith(resolve_url(settings.LOGIN_URL)):
+            # htmx would put the log-in page into a corner of the page: load the page anew, which leads to it.
+            return HttpResponseClientRefresh()
+        return response
+
+
+def by_htmx(request: HttpRequest) -> bool:
+    """Whether htmx sent this request, so that the answer goes into a part of a page."""
+    return request.headers.get("HX-Request") == "true"
 
 
 def polls(request: HttpRequest) -> bool:
     """Whether a page sent this request by itself."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("Posthouse-Poll") == "1"
+    return by_htmx(request) and request.headers.get("Posthouse-Poll") == "1"

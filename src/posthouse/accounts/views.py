@@ -32,8 +32,7 @@ class Login(LoginView):
 
     def form_valid(self, form: LoginForm) -> HttpResponse:  # type: ignore[override]  # ours is the form above
         """Log in whoever lives here."""
-        user = cast(User, form.get_user())
-        home = access.elsewhere(user)
+        home = access.elsewhere(form.get_user())
         if home is None:
             return super().form_valid(form)
         context = {"home": home, "url": access.address(home, "accounts:login")}
