@@ -11,8 +11,6 @@ from typing import Annotated
 import typer
 
 from posthouse.cli.errors import Stop
-from posthouse.cli.ready import django_ready
-from posthouse.config.options import Options
 
 app = typer.Typer(help="Join servers to a cluster, test and sync them.", no_args_is_help=True)
 
@@ -25,7 +23,7 @@ Fingerprint = Annotated[
 @app.command()
 def fingerprint() -> None:
     """Show the fingerprint of this server's identity key, to be compared on the other server."""
-    django_ready()
+    _ready()
     from posthouse.cluster import identity
 
     typer.echo(identity.fingerprint(identity.public_key()))
@@ -37,7 +35,7 @@ def convert(
     fingerprint: Fingerprint = None,
 ) -> None:
     """Convert this server to a slave. Its accounts will be replaced by those of the master."""
-    options = django_ready()
+    name = _ready()
     from posthouse.cluster import pairing
 
     with _sentences():
@@ -45,7 +43,7 @@ def convert(
         pairing.check_master(found)
         _compare(found.name, found.fingerprint, fingerprint)
         if fingerprint is None:
-            _confirm_overwriting(options)
+            _confirm_overwriting(name)
         master = pairing.convert(address, expected_key=found.keys[0])
     typer.echo(f"This server is a slave of {master.name} now. Add it there: posthouse cluster add.")
 
@@ -60,7 +58,7 @@ def add(
     fingerprint: Fingerprint = None,
 ) -> None:
     """Add a slave to the Server List of this master."""
-    django_ready()
+    _ready()
     from posthouse.cluster import looking, pairing
     from posthouse.cluster.addresses import Address
 
@@ -75,7 +73,7 @@ def add(
 @app.command()
 def test(name: str) -> None:
     """Test the way to another server, step by step. Exit code 1 when something does not work."""
-    django_ready()
+    _ready()
     from posthouse.cluster import testing
 
     with _sentences():
@@ -91,7 +89,7 @@ def test(name: str) -> None:
 @app.command()
 def sync(name: str) -> None:
     """Sync a slave now, and wait for the end. The server must be running: it does the work."""
-    django_ready()
+    _ready()
     from posthouse.sync import runs
 
     with _sentences():
@@ -105,6 +103,13 @@ def sync(name: str) -> None:
     if run.state != "done":
         raise Stop(f"The sync of {name} failed: {run.last_error}")
     typer.echo(f"{name} is in sync: {run.added} added, {run.changed} changed, {run.removed} removed.")
+
+
+def _ready() -> str:
+    """Load the apps and return the name of this server."""
+    from posthouse.cli.ready import django_ready
+
+    return django_ready().name
 
 
 @contextmanager
@@ -146,7 +151,7 @@ def _compare(name: str, shown: str, expected: str | None) -> None:
         raise Stop("Nothing was changed.")
 
 
-def _confirm_overwriting(options: Options) -> None:
+def _confirm_overwriting(name: str) -> None:
     typer.echo("All accounts of this server will be replaced by those of the master.")
-    if typer.prompt(f"Type the name of this server ({options.name}) to go on").strip() != options.name:
+    if typer.prompt(f"Type the name of this server ({name}) to go on").strip() != name:
         raise Stop("Nothing was changed.")

@@ -18,8 +18,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from posthouse.cli import parcels
+from posthouse.cli.browser import ClientError
 from posthouse.cli.client import Client
-from posthouse.cli.local import LocalServer
+from posthouse.cli.local import LocalServer, ServerFailed
 from posthouse.cli.parcels import Parcel
 
 PASSWORD = "correct horse battery"  # noqa: S105 - for servers that only this machine reaches
@@ -72,7 +73,7 @@ def demo(folder: Path | None) -> int:
         try:
             start = time.monotonic()
             _tell(story, servers, folder)
-        except Unequal as error:
+        except (ClientError, ServerFailed, Unequal) as error:
             story.console.print(f"\n[bold red]{escape(str(error))}[/bold red]")
             return 1
         story.console.print(f"\n[bold]All is well[/bold] after {time.monotonic() - start:.0f} s.")
@@ -86,8 +87,9 @@ def _tell(story: Story, servers: Mapping[str, LocalServer], folder: Path) -> Non
     paris, *slaves = servers.values()
 
     story.chapter("Three servers")
+    fingerprints: dict[str, str] = {}
     with story.step("made: settings, keys, certificates, databases, an administrator each"):
-        _together(_make, servers.values())
+        _together(lambda server: fingerprints.update({server.name: _make(server)}), servers.values())
     with story.step("started"):
         for server in servers.values():
             server.start(wait=False)
@@ -95,12 +97,12 @@ def _tell(story: Story, servers: Mapping[str, LocalServer], folder: Path) -> Non
 
     story.chapter("One cluster")
     with story.step("tokyo and rio converted to slaves of paris, fingerprints compared"):
-        print_of_paris = paris.run("cluster", "fingerprint").stdout.strip()
-        there = f"127.0.0.1:{paris.port}"
-        _together(lambda slave: slave.run("cluster", "convert", there, "--fingerprint", print_of_paris), slaves)
+        master = [f"127.0.0.1:{paris.port}", "--fingerprint", fingerprints["paris"]]
+        _together(lambda slave: slave.run("cluster", "convert", *master), slaves)
     with story.step("added at paris, the master"):
         for slave in slaves:
-            _add(paris, slave)
+            where = [slave.name, "127.0.0.1", "--port", str(slave.port)]
+            paris.run("cluster", "add", *where, "--fingerprint", fingerprints[slave.name])
     with story.step("tested: names, ports, certificates, identities, signatures, clocks, versions"):
         _together(lambda slave: paris.run("cluster", "test", slave.name), slaves)
     with story.step("Alice@paris, Bob@tokyo and Carla@rio made at the master"):
@@ -116,15 +118,11 @@ def _tell(story: Story, servers: Mapping[str, LocalServer], folder: Path) -> Non
         _send(story, servers, parcel, title)
 
 
-def _make(server: LocalServer) -> None:
-    server.init()
+def _make(server: LocalServer) -> str:
+    """Make a server with an administrator and return its fingerprint, which people would read to one another."""
+    said = server.init()
     server.create_admin(ADMIN if server.name == "paris" else f"{server.name}-keeper", PASSWORD)
-
-
-def _add(master: LocalServer, slave: LocalServer) -> None:
-    shown = slave.run("cluster", "fingerprint").stdout.strip()
-    where = [slave.name, "127.0.0.1", "--port", str(slave.port)]
-    master.run("cluster", "add", *where, "--fingerprint", shown)
+    return said.partition("fingerprint ")[2].split()[0]
 
 
 def _make_people(paris: LocalServer) -> None:

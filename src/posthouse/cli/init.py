@@ -95,7 +95,7 @@ def _database(options: Options) -> Iterator[str]:
 
     if not options.identity.exists():
         identity.ensure()
-        yield "Made the identity key"
+        yield f"Made the identity key, fingerprint {identity.fingerprint(identity.public_key())}"
     prepare()
     yield "The database is up to date"
 

@@ -74,14 +74,14 @@ class LocalServer:
     ) -> None:
         self.stop()
 
-    def init(self) -> None:
-        """Make the server."""
+    def init(self) -> str:
+        """Make the server, and return what was said."""
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = ["--name", self.name, "--host", HOST, "--port", str(self.port), "--bind", HOST]
         arguments += ["--data-dir", str(self.folder / "data")]
         if self.database_url:
             arguments += ["--database-url", self.database_url]
-        self.run("init", *arguments)
+        return self.run("init", *arguments).stdout
 
     def create_admin(self, login: str, password: str) -> None:
         """Make an administrator."""
