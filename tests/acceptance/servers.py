@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -78,9 +78,25 @@ def running(*servers: RealServer) -> Iterator[None]:
             server.drop()
 
 
-def until(condition: object, seconds: float = 20.0) -> None:
+def join(master: RealServer, *slaves: RealServer) -> None:
+    """Make running servers a cluster, as an administrator does. The slaves are not synced yet."""
+    fingerprint = master.run("cluster", "fingerprint").stdout.strip()
+    for slave in slaves:
+        slave.run("cluster", "convert", f"127.0.0.1:{master.port}", "--fingerprint", fingerprint)
+        theirs = slave.run("cluster", "fingerprint").stdout.strip()
+        master.run("cluster", "add", slave.name, "127.0.0.1", "--port", str(slave.port), "--fingerprint", theirs)
+
+
+def make_people(server: RealServer, homes: Mapping[str, str], admin: str = "admin") -> None:
+    """Make accounts at the master: log-in name → name of the home server. Their password is PASSWORD."""
+    with server.client() as client:
+        client.log_in(admin, PASSWORD)
+        for login, home in homes.items():
+            client.new_account(login, login.title(), f"{login}@example.com", PASSWORD, home)
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until `condition()` is true. Raises AssertionError when it is not so in time."""
-    assert callable(condition)
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not so within {seconds} s"
