@@ -39,7 +39,7 @@ def _with_recipients(packages: QuerySet[Package], here: Server) -> QuerySet[Pack
     """Add `named` (the first recipients), `recipient_count` and `relayed` (it goes, or went, to other servers)."""
     elsewhere = Delivery.objects.filter(package=OuterRef("pk"), package__origin=here).exclude(home=here)
     counted = Delivery.objects.filter(package=OuterRef("pk")).values("package").annotate(count=Count("pk"))
-    named = Delivery.objects.select_related("recipient").order_by("pk")[:NAMED]
+    named = Delivery.objects.select_related("recipient").order_by("recipient__name", "pk")[:NAMED]
     return (
         packages.annotate(recipient_count=Subquery(counted.values("count")), relayed=Exists(elsewhere))
         .prefetch_related(Prefetch("deliveries", named, to_attr="named"))

@@ -72,15 +72,16 @@ def clashes(paths: Sequence[str]) -> Iterable[str]:
     folders: dict[str, str] = {}
     for path in paths:
         folded = path.casefold()
-        other = seen.setdefault(folded, path)
-        if other is not path:
-            if other == path:
-                yield f"“{shown(path)}” is there twice. Remove one of the two."
-            else:
-                yield (
-                    f"“{shown(other)}” and “{shown(path)}” differ only in capital letters, and many disks take them "
-                    "for one. Rename one of the two."
-                )
+        other = seen.get(folded)
+        if other is None:
+            seen[folded] = path
+        elif other == path:
+            yield f"“{shown(path)}” is there twice. Remove one of the two."
+        else:
+            yield (
+                f"“{shown(other)}” and “{shown(path)}” differ only in capital letters, and many disks take them for "
+                "one. Rename one of the two."
+            )
         at = folded.rfind("/")
         while at > 0 and (folder := folded[:at]) not in folders:
             folders[folder] = path

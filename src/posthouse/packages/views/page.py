@@ -38,7 +38,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "packages/detail_live.html", {"package": package, **_progress(package, mine=mine)})
     files = Paginator(package.files.all(), FILES).get_page(request.GET.get("page"))
-    deliveries = package.deliveries.select_related("recipient", "home").order_by("pk")
+    deliveries = package.deliveries.select_related("recipient", "home").order_by("recipient__name", "pk")
     downloads = package.downloads.select_related("user", "file").order_by("-started_at")
     if not mine:
         downloads = downloads.filter(user=user)
@@ -66,7 +66,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
 def people(request: HttpRequest, package_id: UUID) -> HttpResponse:
     """List all recipients of a package that has more than its page shows."""
     package = _visible(cast(User, request.user), package_id)
-    deliveries = package.deliveries.select_related("recipient", "home").order_by("pk")
+    deliveries = package.deliveries.select_related("recipient", "home").order_by("recipient__name", "pk")
     page = Paginator(deliveries, PEOPLE).get_page(request.GET.get("page"))
     return render(request, "packages/people.html", {"package": package, "page": page})
 
