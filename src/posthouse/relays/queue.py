@@ -136,7 +136,8 @@ def _end_at_once(relay: Relay, reason: str, **fields: object) -> bool:
     """End a relay as failed without asking who holds it: with the fencing number raised, he loses it."""
     with transaction.atomic():
         _lock(relay.package_id)
-        ended = Relay.objects.filter(pk=relay.pk, fence=relay.fence, state=relay.state).update(
+        same = Relay.objects.filter(pk=relay.pk, fence=relay.fence, state=relay.state)
+        ended = same.exclude(state__in=ENDED).update(
             **fields,
             state=State.FAILED,
             fence=F("fence") + 1,
