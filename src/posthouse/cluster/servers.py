@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 import posthouse
 from posthouse.cluster import certificate, identity
@@ -30,20 +31,18 @@ def others() -> list[Server]:
 def ensure_this() -> Server:
     """Make this server's own row, or bring it up to date with the settings, and return it.
 
-    On a slave its name and addresses come from the master, which knows best how others reach it.
+    On a slave only its version is its own affair: everything else comes from the master, which knows best how others
+    reach it.
     """
-    facts: dict[str, Any] = {
-        "keys": [identity.public_key()],
-        "tls_pin": certificate.own_pin(),
-        "version": posthouse.__version__,
-    }
+    version = {"version": posthouse.__version__}
+    facts = version | from_settings() | {"keys": [identity.public_key()], "tls_pin": certificate.own_pin()}
     try:
         with transaction.atomic():
-            server, made = Server.objects.get_or_create(is_self=True, defaults=facts | from_settings())
+            server, made = Server.objects.get_or_create(is_self=True, defaults=facts)
     except IntegrityError:  # another process of this server was quicker
         server, made = Server.objects.get(is_self=True), False
     if not made:
-        update(server, facts if server.role == Server.Role.SLAVE else facts | from_settings())
+        update(server, version if server.role == Server.Role.SLAVE else facts)
     return server
 
 
@@ -51,6 +50,12 @@ def from_settings() -> dict[str, Any]:
     """Return the name and addresses that this server gives itself."""
     options = settings.POSTHOUSE
     return {"name": options.name, "host": options.host, "port": options.port, "namespace": options.namespace}
+
+
+def page(server: Server, name: str, *args: Any) -> str:
+    """Return the absolute address that the page called `name` has on a server."""
+    path = reverse(name, args=args).removeprefix(settings.POSTHOUSE.prefix)
+    return f"{server.origin}{server.namespace.rstrip('/')}{path}"
 
 
 def update(server: Server, facts: dict[str, Any]) -> bool:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from posthouse.cluster import endpoints
+from posthouse.cluster import endpoints, pages
 
 app_name = "cluster"
 urlpatterns = [
     path("cluster/identity", endpoints.identity, name="identity"),
     path("cluster/test", endpoints.test, name="answer_test"),
+    path("server/multi-server/convert/", pages.convert, name="convert"),
+    path("server/multi-server/convert/accounts.csv", pages.export, name="export"),
+    path("server/multi-server/new/", pages.add, name="add"),
+    path("server/multi-server/reset/", pages.reset, name="reset"),
+    path("server/multi-server/<uuid:server_id>/", pages.edit, name="edit"),
+    path("server/multi-server/<uuid:server_id>/test/", pages.test, name="test"),
+    path("server/multi-server/<uuid:server_id>/remove/", pages.remove, name="remove"),
 ]

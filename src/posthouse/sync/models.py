@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import models
@@ -63,6 +64,11 @@ class Run(Work):
 
     def __str__(self) -> str:
         return f"{self.kind} sync of {self.server_id}"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took, once it has ended."""
+        return self.ended_at - (self.started_at or self.created_at) if self.ended_at else None
 
 
 class Received(models.Model):

@@ -1,8 +1,18 @@
-"""Addresses of the sync pages."""
+"""Addresses of the sync pages, and of what the master asks of slaves."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from posthouse.sync import endpoints, pages
 
 app_name = "sync"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("sync/state", endpoints.state, name="state"),
+    path("sync/batch", endpoints.batch, name="batch"),
+    path("sync/finish", endpoints.finish, name="finish"),
+    path("server/multi-server/", pages.index, name="servers"),
+    path("server/multi-server/history/", pages.history, name="history"),
+    path("server/multi-server/<uuid:server_id>/sync/", pages.sync, name="sync"),
+    path("server/multi-server/<uuid:server_id>/status/", pages.status, name="status"),
+]

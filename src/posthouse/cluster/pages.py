@@ -1,0 +1,247 @@
+"""The pages on which servers become a cluster. What they do is done by posthouse.cluster.pairing and testing."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+import posthouse
+from posthouse.cluster import identity, pairing, servers, testing
+from posthouse.cluster.access import administrators, at_master
+from posthouse.cluster.addresses import Address, BadAddress
+from posthouse.cluster.errors import CallError
+from posthouse.cluster.forms import AddressForm, ConvertForm, NewServerForm, ServerForm
+from posthouse.cluster.looking import Found
+from posthouse.cluster.looking import look as look_at
+from posthouse.cluster.models import Server
+from posthouse.cluster.pairing import PairingRefused
+
+SHOWN = 50
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+Problem = (PairingRefused, CallError, BadAddress)
+
+
+@administrators
+@form_methods
+def convert(request: HttpRequest) -> HttpResponse:
+    """Convert to Slave: first the master's address, then the comparison of fingerprints, then the deed."""
+    if "key" in request.POST:
+        return _convert(request)
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            found = pairing.look(form.cleaned_data["address"])
+            pairing.check_master(found)
+        except Problem as problem:
+            form.refuse(problem)
+        else:
+            last = ConvertForm(
+                initial={"address": form.cleaned_data["address"], "key": found.keys[0]}, name=servers.this().name
+            )
+            return _comparison(request, last, found.name, found.keys[0], found.version)
+    try:
+        pairing.may_convert()
+    except PairingRefused as refusal:
+        return render(request, "cluster/refused.html", {"title": "Convert Server to Slave", "reason": refusal.message})
+    return render(request, "cluster/convert.html", {"form": form})
+
+
+def _convert(request: HttpRequest) -> HttpResponse:
+    form = ConvertForm(request.POST, name=servers.this().name)
+    if form.is_valid():
+        try:
+            master = pairing.convert(form.cleaned_data["address"], form.cleaned_data["key"])
+        except Problem as problem:
+            form.refuse(problem)
+        else:
+            messages.success(
+                request,
+                f"This server is a slave of {master.name} now. Next, log in at {master.name} and choose"
+                " Server > Multi-Server > Add New Server.",
+            )
+            return redirect("sync:servers")
+    return _comparison(request, form, "the master", str(form["key"].value() or ""))
+
+
+def _comparison(request: HttpRequest, form: ConvertForm, name: str, key: str, version: str = "") -> HttpResponse:
+    try:
+        fingerprint = identity.fingerprint(key)
+    except ValueError:
+        return redirect("cluster:convert")
+    doomed = _doomed()
+    context = {
+        "form": form,
+        "master": name,
+        "address": form["address"].value(),
+        "fingerprint": fingerprint,
+        "version": version,
+        "own_version": posthouse.__version__,
+        "this": servers.this(),
+        "doomed": doomed[:SHOWN],
+        "count": doomed.count(),
+        "keeping": get_user_model()._default_manager.filter(role="administrator", removed_at=None, is_active=True),
+    }
+    return render(request, "cluster/compare_master.html", context)
+
+
+@administrators
+@require_GET
+def export(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the shape of a view
+    """Hand out the accounts that a conversion overwrites, as a CSV file."""
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="accounts-{servers.this().id}.csv"'
+    writer = csv.writer(answer)
+    columns = ["login", "name", "email", "role", "is_active"]
+    writer.writerow(columns)
+    for row in _doomed().values_list(*columns).iterator():
+        # A quote before what a spreadsheet would take for a formula.
+        writer.writerow(f"'{value}" if str(value).startswith(FORMULA) else value for value in row)
+    return answer
+
+
+def _doomed() -> Any:
+    return get_user_model()._default_manager.filter(local=False, removed_at=None).order_by("login")
+
+
+@at_master
+@form_methods
+def add(request: HttpRequest) -> HttpResponse:
+    """Add New Server: first its name and address, then the comparison of fingerprints, then the deed."""
+    if "key" in request.POST:
+        return _add(request)
+    form = ServerForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            found = look_at(Address(data["host"], data["port"], data["namespace"]))
+            pairing.check_slave(found, data["name"])
+        except Problem as problem:
+            form.refuse(problem)
+        else:
+            last = NewServerForm(initial=data | {"key": found.keys[0]})
+            return _compare_slave(request, last, data["name"], found)
+    return render(request, "cluster/new.html", {"form": form})
+
+
+def _add(request: HttpRequest) -> HttpResponse:
+    form = NewServerForm(request.POST)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            slave = pairing.add(
+                data["name"],
+                data["host"],
+                data["namespace"],
+                data["port"],
+                data["alternate"],
+                expected_key=data["key"],
+            )
+        except Problem as problem:
+            messages.error(request, str(problem))
+        else:
+            messages.success(request, f"{slave.name} was added. It is OUT OF SYNC until you Test and Sync it.")
+            return redirect("sync:servers")
+    shown = ServerForm(request.POST)
+    shown.is_valid()
+    return render(request, "cluster/new.html", {"form": shown})
+
+
+def _compare_slave(request: HttpRequest, form: NewServerForm, name: str, found: Found) -> HttpResponse:
+    context = {
+        "form": form,
+        "name": name,
+        "address": f"{found.address.host}:{found.address.port}{found.address.namespace}",
+        "fingerprint": found.fingerprint,
+        "version": found.version,
+        "own_version": posthouse.__version__,
+    }
+    return render(request, "cluster/compare_slave.html", context)
+
+
+@at_master
+@form_methods
+def edit(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Change how a slave is called and reached."""
+    server = _other(server_id)
+    known = {
+        "name": server.name,
+        "host": server.host,
+        "namespace": server.namespace,
+        "port": server.port,
+        "alternate": server.alternate_address,
+    }
+    form = ServerForm(request.POST or None, initial=known)
+    if request.method == "POST" and form.is_valid():
+        try:
+            pairing.edit(server, **form.cleaned_data)
+        except Problem as problem:
+            form.refuse(problem)
+        else:
+            messages.success(request, f"{server.name} was changed.")
+            return redirect("sync:servers")
+    return render(request, "cluster/edit.html", {"form": form, "name": known["name"]})
+
+
+@administrators
+@require_GET
+def test(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Test the way to another server; the page comes at once, its lines when they are there."""
+    server = _other(server_id)
+    if "lines" not in request.GET:
+        return render(request, "cluster/test.html", {"server": server})
+    lines = testing.test(server)
+    context = {"server": server, "lines": lines, "failed": sum(not line.ok for line in lines)}
+    return render(
+        request, "cluster/test_lines.html" if request.headers.get("HX-Request") else "cluster/test.html", context
+    )
+
+
+@at_master
+@form_methods
+def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
+    """Take a slave out of the cluster, once that is confirmed."""
+    server = _other(server_id)
+    if request.method == "POST":
+        try:
+            pairing.remove(server)
+        except PairingRefused as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(
+                request,
+                f"{server.name} was removed. To use it alone, log in there and choose Reset Configuration.",
+            )
+        return redirect("sync:servers")
+    residents = get_user_model()._default_manager.filter(home=server, removed_at=None).count()
+    context = {"server": server, "residents": residents, "this": servers.this()}
+    return render(request, "cluster/remove.html", context)
+
+
+@administrators
+@form_methods
+def reset(request: HttpRequest) -> HttpResponse:
+    """Make this slave a stand-alone server again, once that is confirmed."""
+    if request.method == "POST":
+        try:
+            pairing.reset()
+        except PairingRefused as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, "This server stands alone again. Its accounts and packages are all here.")
+        return redirect("sync:servers")
+    if servers.this().role != Server.Role.SLAVE:
+        context = {"title": "Reset Configuration", "reason": "Only a slave can be reset, and this server is none."}
+        return render(request, "cluster/refused.html", context)
+    return render(request, "cluster/reset.html", {"this": servers.this(), "master": servers.master()})
+
+
+def _other(server_id: UUID) -> Server:
+    return get_object_or_404(Server, id=server_id, is_self=False, removed_at=None)
