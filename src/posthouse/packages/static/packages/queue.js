@@ -105,7 +105,10 @@ export class Queue {
     item.stop = this.#begin(item, {
       progress: (bytes) => {
         if (!current()) return;
-        if (bytes > item.sent) this.attempt = 0;
+        if (bytes > item.sent) {
+          this.attempt = 0;
+          item.asked = false;
+        }
         this.#setSent(item, bytes);
         this.#changed();
       },
