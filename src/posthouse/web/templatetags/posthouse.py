@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -89,11 +89,7 @@ def field(bound: BoundField) -> dict[str, Any]:
 @register.inclusion_tag("web/nav_item.html", takes_context=True)
 def nav(context: template.Context, name: str, picture: str, text: str) -> dict[str, Any]:
     """Show a link of the navigation, marked when the page is that one or lies under it."""
-    try:
-        url = reverse(name)
-    except NoReverseMatch:
-        return {}
-    request = context.get("request")
+    url, request = reverse(name), context.get("request")
     path = request.path if request else ""
     current = "page" if path == url else "true" if path.startswith(url) else ""
     return {"url": url, "picture": picture, "text": text, "current": current}
