@@ -172,6 +172,34 @@ def test_on_a_phone_the_navigation_opens_from_its_button(visit: Visit, admin: Us
     assert visit(walk, admin, PHONE) == [False, True, False]
 
 
+def test_a_page_that_nobody_sees_asks_for_no_news(visit: Visit, alice: User) -> None:
+    def watch(page: Page, address: str) -> list[int]:
+        page.goto(address + reverse("accounts:me"), wait_until="networkidle")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.headers.get("posthouse-poll", "")))
+        page.evaluate(
+            """() => {
+                const part = document.createElement("div");
+                part.innerHTML = `<div hx-get="" hx-swap="none" hx-trigger="every 100ms"
+                    hx-headers='{"Posthouse-Poll": "1"}'></div>`;
+                document.body.append(part);
+                htmx.process(part);
+            }"""
+        )
+        page.wait_for_timeout(1500)
+        seen = len(asked)
+        page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
+        page.wait_for_timeout(500)  # what was on its way has arrived
+        asked.clear()
+        page.wait_for_timeout(1500)
+        hidden = len(asked)
+        page.evaluate("delete document.hidden")
+        page.wait_for_timeout(1500)
+        return [min(seen, 1), hidden, min(len(asked), 1)]
+
+    assert visit(watch, alice) == [1, 0, 1]
+
+
 def test_the_browser_writes_sizes_as_the_server_does(visit: Visit, alice: User) -> None:
     counts = [0, 1, 999, 1000, 9_994, 9_996, 99_960, 999_499, 999_500, 123_456_789, 5 * 10**12]
     seconds = [0, 59, 61, 3600, 7530, 90_000]
