@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from posthouse.cluster import identity, servers, signatures
+from posthouse.cluster import calls, identity, servers, signatures
 from posthouse.cluster.models import Server
+from posthouse.sync import feed
+from tests.cluster.far import Far
 
 
 @dataclass
@@ -44,3 +47,28 @@ def signer(here: Server, tokyo: Server) -> Signer:
     tokyo.keys = [identity.text_of(key.public_key())]
     tokyo.save()
     return Signer(tokyo, key)
+
+
+@pytest.fixture(scope="session")
+def far_process() -> Iterator[Far]:
+    """One process for all tests: it takes seconds to start."""
+    server = Far("tokyo")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def far(far_process: Far, transactional_db: None) -> Iterator[Far]:
+    """Tokyo as a second whole server, not yet paired, with an administrator called boss and a user called ken."""
+    far_process.clear()
+    far_process.run(
+        "from posthouse.accounts.models import User\n"
+        "from posthouse.cluster import servers\n"
+        "for login, role in [('boss', 'administrator'), ('ken', 'user')]:\n"
+        "    user = User(login=login, name=login, email=login + '@tokyo.example', role=role, home=servers.this())\n"
+        "    user.set_password('correct horse battery')\n"
+        "    user.save()\n"
+    )
+    feed.forget()
+    with calls.through(far_process):
+        yield far_process

@@ -89,7 +89,8 @@ class _Sync:
         self.job = job
         self.server = job.row.server
         self.by_hand = job.row.kind == Run.Kind.MANUAL
-        self.full = False
+        self.full = self.by_hand
+        """Whether the slave is told of all rows that there are, so that it can remove all others."""
         self.repaired = False
         self.counts = {"total": 0, "sent": 0, "added": 0, "changed": 0, "removed": 0, "bytes": 0}
 

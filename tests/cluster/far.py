@@ -1,0 +1,198 @@
+"""A second whole Posthouse in a process of its own, reached through a pipe instead of a network.
+
+The far side has its own data folder, database and identity. Calls go to it as they would over HTTPS, headers, bodies
+and signatures included; what it calls in turn comes back through the same pipe.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.test import RequestFactory
+from django.urls import resolve
+
+from posthouse.cluster.certificate import Certificate
+from posthouse.cluster.errors import Broken, NameUnknown, NoConnection
+from posthouse.cluster.transport import Place, Reply
+
+
+def answer(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Answer a request as this process's Posthouse would."""
+    path, _, query = target.partition("?")
+    request = RequestFactory().generic(
+        method, path, body, headers=dict(headers), QUERY_STRING=query, content_type=headers.get("Content-Type", "")
+    )
+    view, args, kwargs = resolve(path)
+    response = view(request, *args, **kwargs)
+    return Reply(response.status_code, {k.lower(): v for k, v in response.items()}, response.content)
+
+
+class Pipe:
+    """A transport whose network is a pipe; either end may call the other, one call inside the other."""
+
+    def __init__(self, read: Any, write: Any, places: dict[str, Certificate]) -> None:
+        self.read, self.write = read, write
+        self.places = places
+        self.down: set[str] = set()
+        self.sent: list[str] = []
+        self.cut: set[str] = set()
+        """Paths whose answer is lost on the way back, once."""
+
+    def certificate(self, host: str, port: int) -> Certificate:
+        if host not in self.places:
+            raise NameUnknown(f"The name {host} is not known.")
+        if host in self.down:
+            raise NoConnection(f"Nothing answers at {host}, port {port}.")
+        return self.places[host]
+
+    def send(
+        self,
+        place: Place,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes],
+        timeout: float,
+        limit: int,
+    ) -> Reply:
+        self.certificate(place.host, place.port)
+        content = body if isinstance(body, bytes) else b"".join(body)
+        self.sent.append(target)
+        found = self.ask(
+            "request",
+            method=method,
+            target=target,
+            headers=dict(headers),
+            body=base64.b64encode(content).decode(),
+        )
+        for path in list(self.cut):
+            if path in target:
+                self.cut.discard(path)
+                raise Broken("The connection broke.")
+        return Reply(found["status"], found["headers"], base64.b64decode(found["body"]))
+
+    def ask(self, kind: str, **content: Any) -> Any:
+        """Send a message and return the answer, serving what the other end asks meanwhile."""
+        self._put({"kind": kind, **content})
+        while True:
+            message = self._get()
+            if message["kind"] == "answer":
+                return message["value"]
+            if message["kind"] == "broke":
+                raise RuntimeError(message["value"])
+            self.serve(message)
+
+    def serve(self, message: dict[str, Any]) -> None:
+        """Answer one message of the other end."""
+        try:
+            if message["kind"] == "request":
+                reply = answer(
+                    message["method"], message["target"], message["headers"], base64.b64decode(message["body"])
+                )
+                value: Any = {
+                    "status": reply.status,
+                    "headers": dict(reply.headers),
+                    "body": base64.b64encode(reply.body).decode(),
+                }
+            else:
+                space: dict[str, Any] = {}
+                exec(message["code"], space)
+                value = space.get("result")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other end reports it
+            self._put({"kind": "broke", "value": f"{error!r}\n{traceback.format_exc()}"})
+        else:
+            self._put({"kind": "answer", "value": value})
+
+    def loop(self) -> None:
+        """Serve until the other end closes the pipe."""
+        while message := self._get():
+            self.serve(message)
+
+    def _put(self, message: dict[str, Any]) -> None:
+        self.write.write(json.dumps(message).encode() + b"\n")
+        self.write.flush()
+
+    def _get(self) -> dict[str, Any]:
+        line = self.read.readline()
+        return json.loads(line) if line else {}
+
+
+class Far(Pipe):
+    """The other server, seen from the test. `far.run(code)` runs code there and returns its `result`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folder = tempfile.TemporaryDirectory(prefix=f"posthouse-{name}-")
+        Path(self.folder.name, "none.toml").touch()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTHOUSE_")} | {
+            "POSTHOUSE_CONFIG": f"{self.folder.name}/none.toml",
+            "POSTHOUSE_DATA_DIR": self.folder.name,
+            "POSTHOUSE_NAME": name,
+            "POSTHOUSE_HOST": f"{name}.example",
+            "DJANGO_SETTINGS_MODULE": "posthouse.config.settings",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cluster.far"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+        )
+        super().__init__(self.process.stdout, self.process.stdin, {f"{name}.example": Certificate("0" * 64)})
+
+    def run(self, code: str) -> Any:
+        """Run code on the far side and return what it left in `result`."""
+        return self.ask("run", code=code)
+
+    def clear(self) -> None:
+        """Make it a new server."""
+        self.places = {f"{self.name}.example": Certificate("0" * 64)}
+        self.down.clear()
+        self.cut.clear()
+        self.sent.clear()
+        self.run(
+            "from django.core.management import call_command\n"
+            "from posthouse.cluster import servers\n"
+            "from posthouse.sync import feed\n"
+            "call_command('flush', interactive=False, verbosity=0)\n"
+            "feed.forget()\n"
+            "servers.ensure_this()\n"
+        )
+
+    def close(self) -> None:
+        """End the far side."""
+        self.write.close()
+        self.process.wait(10)
+        self.read.close()
+        self.folder.cleanup()
+
+
+def main() -> None:
+    """Be the far side."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # log lines must not get between the messages
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from posthouse.cluster import calls, servers
+
+    call_command("migrate", verbosity=0)
+    servers.ensure_this()
+    pipe = Pipe(sys.stdin.buffer, output, {"paris.example": Certificate("1" * 64)})
+    with calls.through(pipe):
+        pipe.loop()
+
+
+if __name__ == "__main__":
+    main()
