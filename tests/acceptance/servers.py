@@ -82,6 +82,7 @@ def join(master: RealServer, *slaves: RealServer) -> None:
     """Make running servers a cluster, as an administrator does. The slaves are not synced yet."""
     fingerprint = master.run("cluster", "fingerprint").stdout.strip()
     for slave in slaves:
+        slave.create_admin("keeper", PASSWORD)  # it stays, as a local account, and can get in without the master
         slave.run("cluster", "convert", f"127.0.0.1:{master.port}", "--fingerprint", fingerprint)
         theirs = slave.run("cluster", "fingerprint").stdout.strip()
         master.run("cluster", "add", slave.name, "127.0.0.1", "--port", str(slave.port), "--fingerprint", theirs)
@@ -95,12 +96,18 @@ def make_people(server: RealServer, homes: Mapping[str, str], admin: str = "admi
             client.new_account(login, login.title(), f"{login}@example.com", PASSWORD, home)
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def stored(server: RealServer) -> int:
+    """Return how many bytes of the disk a server's store really takes."""
+    store = server.folder / "data" / "store"
+    return sum(path.stat().st_blocks * 512 for path in store.rglob("*") if path.is_file())
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0, pause: float = 0.05) -> None:
     """Wait until `condition()` is true. Raises AssertionError when it is not so in time."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not so within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def _new_database(name: str) -> str | None:
