@@ -23,10 +23,9 @@ test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (need
 check: .venv/.dev ## Check style, types, the direction of imports, templates and migrations
 	@scripts/check
 
-fmt: .venv/.dev ## Lay out code and templates as the checks want them
+fmt: .venv/.dev ## Lay out the code as the checks want it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
-	$(BIN)/djlint --quiet --reformat src || true
 
 bench: .venv/.dev ## Measure uploads, downloads and relays beside others on this machine
 	@scripts/debian nginx:nginx-light
