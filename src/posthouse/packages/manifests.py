@@ -45,7 +45,7 @@ def of(package: Package) -> Manifest:
         sender=Sender(sender.pk, sender.login, sender.name, sender.email),
         recipients=tuple(
             Recipient(delivery.recipient.pk, delivery.recipient.login, delivery.recipient.name, delivery.home_id)
-            for delivery in package.deliveries.select_related("recipient").order_by("pk")
+            for delivery in package.deliveries.select_related("recipient").order_by("recipient_id")
         ),
         created=package.created_at,
         files=tuple(files),

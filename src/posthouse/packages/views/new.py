@@ -91,7 +91,7 @@ def discard(request: HttpRequest, package_id: UUID) -> HttpResponse:
 @require_GET
 def recipients(request: HttpRequest) -> JsonResponse:
     """Complete what was typed to people who can get packages: {people: [{login, name, email, home}]}."""
-    typed = request.GET.get("q", "").strip()[:150]
+    typed = request.GET.get("q", "").replace("\0", "").strip()[:150]
     found = people.complete(typed, SUGGESTIONS, cast(User, request.user)) if typed else []
     here = servers.this()
     return JsonResponse(
