@@ -183,11 +183,13 @@ def main() -> None:
     import django
 
     django.setup()
+    from django.conf import settings
     from django.core.management import call_command
 
     from posthouse.cluster import calls, servers
 
     call_command("migrate", verbosity=0)
+    settings.POSTHOUSE.store.mkdir()
     servers.ensure_this()
     pipe = Pipe(sys.stdin.buffer, output, {"paris.example": Certificate("1" * 64)})
     with calls.through(pipe):

@@ -149,7 +149,7 @@ def test_a_removed_user_is_so_on_the_slave(crowd: Server, far: Far) -> None:
 def test_a_row_deleted_by_force_is_noticed_and_removed(crowd: Server, far: Far) -> None:
     sync(crowd)
     User.objects.filter(login="bob").delete()
-    row = sync(crowd)
+    row = sync(crowd, Run.Kind.AUTOMATIC)
     assert (row.state, row.repaired, row.removed) == (State.DONE, True, 1)
     assert "bob" not in people(far)
 

@@ -33,7 +33,7 @@ def host(text: str) -> str:
             "Type the name or the IP address only, without https:// and without what follows the name:"
             " for example tokyo.example."
         )
-    bare = text.removeprefix("[").removesuffix("]")
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         return str(ip_address(bare))
     except ValueError:
@@ -66,6 +66,8 @@ def namespace(text: str) -> str:
 def with_port(text: str, default: int) -> tuple[str, int]:
     """Return host and port of "host", "host:port", "IPv6" or "[IPv6]:port". Raises BadAddress."""
     text = text.strip()
+    if "/" in text:
+        return host(text), default  # which says what is wrong with it
     if text.startswith("[") and "]" in text:
         name, _, rest = text[1:].partition("]")
         return host(name), port(rest.removeprefix(":")) if rest else default

@@ -16,6 +16,7 @@ from posthouse.cluster.incoming import document, signed
 from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import Caller
 from posthouse.store import blobs
+from posthouse.store.errors import StoreError
 
 NONCE_LIMIT = 64
 BACK_SECONDS = 10.0
@@ -43,8 +44,11 @@ def test(request: HttpRequest, caller: Caller) -> dict[str, Any]:
         "role": servers.this().role,
         "master": str(master.id) if master else "",
         "clock": time.time(),
-        "free": blobs.free(),
     }
+    try:
+        answer["free"] = blobs.free()
+    except StoreError as error:
+        answer["store"] = str(error)
     if document(request).get("back"):
         answer["back"] = _back(caller.server)
     return answer

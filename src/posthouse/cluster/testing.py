@@ -143,6 +143,8 @@ def _clock(answer: dict[str, Any], here: float) -> Line:
 
 
 def _disk(answer: dict[str, Any]) -> Line:
+    if "store" in answer:
+        return Line("Free disk", ok=False, result="Its store does not work.", cure=str(answer["store"]))
     free = int(answer["free"])
     if free >= FREE_BYTES:
         return Line("Free disk", ok=True, result=f"{units.size(free)} are free.")

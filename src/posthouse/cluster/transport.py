@@ -121,6 +121,13 @@ class Network:
         """Return the certificate shown at an address: see Transport."""
         return certificate.fetch(host, port)
 
+    def close(self) -> None:
+        """Close the connections that are kept alive."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+            self._pools.clear()
+
     def _pool(self, place: Place) -> urllib3.HTTPSConnectionPool:
         with self._lock:
             if place not in self._pools:

@@ -108,7 +108,8 @@ def _take_rows(shared: Shared, rows: list[Row]) -> Counts:
         return Counts()
     model = shared.model._default_manager
     here = {row[0]: list(row) for row in model.filter(id__in=wanted).values_list(*shared.fields)}
-    strays = set(model.filter(id__in=wanted).exclude(**shared.scope).values_list("id", flat=True))
+    # Rows that the master shares, but that had been taken for this server's own.
+    strays = set(here) - set(shared.rows().filter(id__in=wanted).values_list("id", flat=True))
     differing = [values for pk, values in wanted.items() if here.get(pk) != values or pk in strays]
     if not differing:
         return Counts()
