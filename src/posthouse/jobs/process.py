@@ -9,11 +9,9 @@ from types import FrameType
 
 import django
 
-from posthouse.lib.processes import die_with_parent
 
-
-def main(parent: int | None = None) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT, or until the process `parent` that started it dies."""
+def main() -> None:
+    """Run a worker in this process until SIGTERM or SIGINT. Who starts it has it end with its parent."""
     stop = Event()
 
     def leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the shape of a signal handler
@@ -21,8 +19,6 @@ def main(parent: int | None = None) -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
-    if parent is not None:
-        die_with_parent(parent)
     django.setup()
     from posthouse.jobs.worker import run  # the apps must be loaded first
 

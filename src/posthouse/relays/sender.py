@@ -98,8 +98,8 @@ def _after(relay: Relay, error: str, kind: Kind, *, of_link: bool) -> None:
     decision = decide(kind, relay.attempts, relay.since, now, chance)
     if of_link and not isinstance(decision, GiveUp):
         decision = type(decision)(links.failed(relay.destination_id, error))
-    when = None if isinstance(decision, GiveUp) else decision.when.isoformat(timespec="seconds")
-    log.info("relay stopped", relay=str(relay.pk), server=relay.destination.name, error=error, next_try=when)
+    next_try = None if isinstance(decision, GiveUp) else decision.when.isoformat(timespec="seconds")
+    log.info("relay stopped", relay=str(relay.pk), server=relay.destination.name, error=error, next_try=next_try)
     match decision:
         case Retry(when):
             ours = leases.defer(relay, error, when)
