@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from urllib.parse import urlencode
 
 import pytest
+from django.urls import reverse
 
 from posthouse.packages.models import Download
 from posthouse.store import blobs
@@ -136,6 +138,13 @@ def test_strangers_learn_nothing(arrived, paris, cookie) -> None:
         assert ask(application, "GET", path).status == 401
         assert ask(application, "GET", path, {"Cookie": stranger["Cookie"][:-2] + "xx"}).status == 401
     assert not Download.objects.exists()
+
+
+def test_who_follows_a_link_without_being_logged_in_may_do_so_and_go_on(arrived) -> None:
+    path = f"{START}/downloads/{arrived[0].id}/all.zip"
+    answer = ask(application, "GET", path, {"Accept": "text/html,*/*;q=0.8"})
+    assert answer.status == 303
+    assert answer.headers["location"] == f"{reverse('accounts:login')}?{urlencode({'next': path})}"
 
 
 def test_a_file_is_found_only_in_its_own_package(arrived, make_package, get, tus) -> None:

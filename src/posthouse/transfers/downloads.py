@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
+
+from django.conf import settings
+from django.urls import reverse
 
 from posthouse.accounts.sessions import user_for_cookie
 from posthouse.lib.asgi import Send
@@ -55,6 +58,12 @@ async def serve(request: Request, package: str, name: str, send: Send) -> None:
             raise NotAllowed("GET, HEAD")
         user_id, thing = await in_thread(_find, request, identity(package), name)
         await _send(request, send, thing, Download(package_id=identity(package), user_id=user_id))
+    except NotLoggedIn as error:
+        if "text/html" in request.headers.get("accept", ""):  # somebody followed a link: he can log in and go on
+            way = f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
+            await answer(send, 303, {"Location": way})
+        else:
+            await refuse(send, error, head=head)
     except Refused as error:
         await refuse(send, error, head=head)
 
