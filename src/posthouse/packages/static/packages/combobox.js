@@ -31,6 +31,7 @@ export class Recipients {
     tokens.parentElement.addEventListener("click", (event) => {
       if (event.target === event.currentTarget || event.target === tokens) input.focus();
     });
+    this.#typed(); // somebody may have been quicker than this script
   }
 
   get logins() {

@@ -175,4 +175,5 @@ function focusFirst(errors) {
   if (first) places[first].focus();
 }
 
-by("to").focus();
+if (!form.contains(document.activeElement)) by("to").focus();
+busy(false); // the page comes with the button off: without this script it could not send
