@@ -108,7 +108,9 @@ def export(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the shape of
 
 
 def _doomed() -> Any:
-    return get_user_model()._default_manager.filter(local=False, removed_at=None).order_by("login")
+    """Return the accounts that the first sync overwrites: administrators keep theirs, as local ones."""
+    accounts = get_user_model()._default_manager.filter(local=False, removed_at=None)
+    return accounts.exclude(role="administrator").order_by("login")
 
 
 @at_master

@@ -98,7 +98,7 @@ def _role(server: Server, found: Found) -> Line:
         cure = f"Log in at {server.name} and choose Server > Multi-Server > Convert to Slave."
         if found.role == Server.Role.MASTER:
             cure = f"Remove it here, or dissolve the cluster of {server.name}."
-        result = f"It is listed as {server.get_role_display()}, but it is {Server.Role(found.role).label}."
+        result = f"Its role is {Server.Role(found.role).label}, but it is listed as {server.get_role_display()}."
         return Line("Role", ok=False, result=result, cure=cure)
     master = this if this.role == Server.Role.MASTER else servers.master()
     if found.role == Server.Role.SLAVE and master is not None and found.master != str(master.id):
@@ -108,7 +108,7 @@ def _role(server: Server, found: Found) -> Line:
             result="It is a slave of another master.",
             cure=f"Log in at {server.name}, choose Reset Configuration, and convert it to a slave of {master.name}.",
         )
-    return Line("Role", ok=True, result=f"It is {Server.Role(found.role).label}, as listed.")
+    return Line("Role", ok=True, result=f"Its role is {Server.Role(found.role).label}, as listed.")
 
 
 def _signatures(server: Server) -> Iterator[Line]:
