@@ -1,0 +1,47 @@
+"""`posthouse cluster …` where no other server is needed: what is refused, and how it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posthouse.cli.local import LocalServer, free_port
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> LocalServer:
+    """A server that was made, but does not run."""
+    server = LocalServer("paris", Path(tmp_path_factory.mktemp("paris")))
+    server.init()
+    return server
+
+
+def test_the_fingerprint_is_the_one_that_init_showed(tmp_path: Path) -> None:
+    server = LocalServer("tokyo", tmp_path)
+    said = server.init()
+    shown = server.run("cluster", "fingerprint").stdout.strip()
+    assert len(shown) == 39
+    assert shown in said
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("test", "nowhere"), "There is no server called nowhere in the Server List."),
+        (("sync", "nowhere"), "There is no server called nowhere in the Server List."),
+        (("convert", "not an address"), "Type a host name"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(server: LocalServer, command: tuple[str, ...], sentence: str) -> None:
+    done = server.run("cluster", *command, check=False)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_master_that_does_not_answer_is_a_sentence(server: LocalServer) -> None:
+    done = server.run("cluster", "convert", f"127.0.0.1:{free_port()}", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("posthouse: ")
+    assert "Traceback" not in done.stderr
