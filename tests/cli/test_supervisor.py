@@ -112,10 +112,11 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_it_stops_its_programs_in_their_order_and_ends_with_0(rig: Rig) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_stops_its_programs_in_their_order_and_ends_with_0(rig: Rig, number: int) -> None:
     rig.start(rig.patient("web"), rig.patient("work"))
     _until(lambda: bool(rig.lines("ready")))
-    os.kill(rig.pid, signal.SIGTERM)
+    os.kill(rig.pid, number)
     assert rig.wait() == 0
     assert [line.rsplit(" ", 1)[0] for line in rig.notes.read_text().splitlines()][-2:] == ["web stops", "work stops"]
 

@@ -17,6 +17,7 @@ from posthouse.cli.errors import Stop
 from posthouse.cli.supervisor import Program, Supervisor
 from posthouse.config.database import reach
 from posthouse.config.options import Options
+from posthouse.lib import processes
 
 # A predecessor that was killed needs a moment until the kernel has taken its port back.
 PORT_SECONDS = 2.0
@@ -27,6 +28,7 @@ log = structlog.get_logger("posthouse.serve")
 
 def serve(options: Options) -> int:
     """Bring the database up to date, then serve until told to stop. Returns the exit code."""
+    processes.set_name("posthouse")  # however it was started
     wait_for_port(options)
     in_child(prepare)
 

@@ -20,8 +20,10 @@ import structlog
 
 from posthouse.lib import processes
 
-SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 TICK_SECONDS = 0.1
+# With all programs running there is nothing to look at: signals wake it.
+IDLE_SECONDS = 60.0
 # A child that lived shorter than this died "at once", and the next try waits longer and longer.
 SETTLED_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 30.0
@@ -57,7 +59,7 @@ class Supervisor:
         self._is_ready = False
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT, and return the exit code: 1 when a program never came up."""
+        """Run until SIGTERM, SIGINT or SIGHUP, and return the exit code: 1 when a program never came up."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             return self._run(before)
@@ -70,7 +72,8 @@ class Supervisor:
             for program in self.programs:
                 if program.pid is None and time.monotonic() >= program.start_at:
                     self._start(program, mask)
-            received = signal.sigtimedwait(SIGNALS, TICK_SECONDS)
+            busy = not self._is_ready or any(program.pid is None for program in self.programs)
+            received = signal.sigtimedwait(SIGNALS, TICK_SECONDS if busy else IDLE_SECONDS)
             if received and received.si_signo != signal.SIGCHLD:
                 log.info("stopping", signal=signal.Signals(received.si_signo).name)
                 return 0
