@@ -11,6 +11,7 @@ from django.core import signing
 from django.utils import timezone
 
 from posthouse.packages import lifecycle
+from posthouse.packages.models import Package
 from posthouse.packages.rights import SALT
 from posthouse.store import blobs
 from posthouse.transfers import expiry, intake, leases
@@ -157,6 +158,26 @@ def test_expired_uploads_of_files_that_arrived_leave_the_file(begun) -> None:
     Upload.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert expiry.remove_expired() == 1
     assert b"".join(blobs.read(client.package.files.get().blob)) == b"0123456789"
+
+
+def test_a_package_of_which_nothing_comes_is_given_up_and_its_sender_told(begun) -> None:
+    client, path = begun
+    long_ago = timezone.now() - timedelta(days=8)
+    Package.objects.update(updated_at=long_ago)
+    assert expiry.give_up_abandoned() == 0, "its upload goes on, if slowly"
+    Upload.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert expiry.give_up_abandoned() == 1
+    package = Package.objects.get()
+    assert package.status == Package.Status.ERROR
+    assert "given up" in package.error
+    assert not Upload.objects.exists()
+    assert client.patch(path, 4, b"x").status == 403
+
+
+def test_a_file_that_takes_weeks_keeps_its_right(begun) -> None:
+    client, path = begun
+    Package.objects.update(updated_at=timezone.now() - timedelta(days=30))
+    assert client.patch(path, 4, b"x").status == 204
 
 
 def test_a_cut_line_keeps_what_came(begun) -> None:

@@ -18,4 +18,5 @@ class TransfersConfig(AppConfig):
         from posthouse.transfers import expiry
 
         register_periodic("remove expired uploads", expiry.SECONDS, expiry.remove_expired)
+        register_periodic("give up abandoned packages", expiry.SECONDS, expiry.give_up_abandoned)
         package_given_up.connect(expiry.package_given_up, dispatch_uid="transfers.package_given_up")

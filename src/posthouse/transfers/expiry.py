@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from posthouse.packages import lifecycle
 from posthouse.packages.models import File, Package
 from posthouse.store import blobs
 from posthouse.store.models import Blob
@@ -26,6 +29,17 @@ def remove_expired() -> int:
     for upload in Upload.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:BATCH]:
         removed += _remove_if_expired(upload)
     return removed
+
+
+def give_up_abandoned() -> int:
+    """Give up packages of which nothing came for too long, so that their senders are told; return how many."""
+    now = timezone.now()
+    days = settings.POSTHOUSE.upload_days
+    still = Package.objects.filter(status=Package.Status.UPLOADING, updated_at__lte=now - timedelta(days=days)).exclude(
+        Exists(Upload.objects.filter(file__package=OuterRef("pk"), expires_at__gt=now))
+    )
+    reason = f"Nothing came for {days} days, so the upload was given up. Send the files in a new package."
+    return sum(lifecycle.give_up(package, reason) for package in still.order_by("updated_at")[:BATCH])
 
 
 def remove_if_expired(file: File) -> None:
