@@ -1,6 +1,7 @@
 """The one application that the server runs: the data plane by path, Django for everything else.
 
-Django spools every request body to disk before a view sees it, so the bytes of packages go round it.
+Django takes in the whole body of every request before a view sees it, so the bytes of packages go round it, and what
+goes to it is bounded.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "posthouse.config.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from posthouse.lib.asgi import Application, Receive, Scope, Send, with_one_cookie
+from posthouse.lib.asgi import Application, Receive, Scope, Send, with_bounded_body, with_one_cookie
 
 django: Application = get_asgi_application()  # first: it loads the apps that the data plane is made of
 
@@ -32,4 +33,5 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["path"].startswith(start):
                 await plane(scope, receive, send)
                 return
-        await django(with_one_cookie(scope), receive, send)
+        bounded = with_bounded_body(scope, receive, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        await django(with_one_cookie(scope), bounded, send)

@@ -169,6 +169,7 @@ USE_I18N = False
 # Pages and forms are small; file contents never pass through Django.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
-FILE_UPLOAD_MAX_MEMORY_SIZE = 0
+# A body up to this size waits in memory, a longer one on the disk; 0 would mean: in memory, however long it is.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 LOGGING_CONFIG = None  # posthouse.config.logs sets it up, at the start of each process
