@@ -12,7 +12,7 @@ from granian.http import HTTP2Settings
 from granian.log import LogLevels
 
 from posthouse.config.options import Options
-from posthouse.lib import processes
+from posthouse.lib import allocator, processes
 
 # Long transfers would hold up a stop for ever. They are cut after this, and resume where they were.
 DRAIN_SECONDS = 8
@@ -70,6 +70,7 @@ class _Loader:
     def __call__(self) -> Any:
         processes.set_name("posthouse-http")
         processes.die_with_parent(self.parent)
+        allocator.keep_buffers()
         from posthouse.config.asgi import application
 
         return application

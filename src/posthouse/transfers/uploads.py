@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 from django.conf import settings
@@ -69,7 +70,10 @@ async def _create(request: Request, name: str, send: Send) -> None:  # noqa: ARG
     upload = await in_thread(_make, token, wanted)
     headers = {**TUS, "Location": f"{settings.POSTHOUSE.prefix}/transfers/uploads/{upload.id}"}
     if request.headers.get("content-type") == tus.BODY_TYPE and request.number("Content-Length") != 0:
-        await _take(request, upload, 0, checksum)
+        # Standing elsewhere, it was made by an earlier try whose answer was lost: the client learns how far it is.
+        if upload.offset == 0:
+            with suppress(Conflict):
+                await _take(request, upload, 0, checksum)
         upload = await in_thread(_find, token, upload.id, ended=True)
     await answer(send, 201, {**headers, **_state(upload)})
 
@@ -159,7 +163,7 @@ def _find(token: str, upload_id: UUID, *, ended: bool = False) -> Upload:
 
 def _make(token: str, wanted: tus.Creation) -> Upload:
     """Return the upload of a file; asking for it again gives the same one. Blocks."""
-    package = _package(token)
+    package = _package(token, ended=True)
     file = File.objects.select_related("blob").filter(id=wanted.file, package=package).first()
     if file is None:
         raise NotFound("This package has no such file.")
@@ -167,6 +171,9 @@ def _make(token: str, wanted: tus.Creation) -> Upload:
         raise Conflict(f"This file was announced with {file.size} bytes, not {wanted.length}.")
     expiry.remove_if_expired(file)
     upload = Upload.objects.select_related("file", "blob").filter(file=file).first()
+    if upload and upload.offset == upload.blob.size:
+        return upload  # it may have been the package's last file, and only the answer to its last byte was lost
+    _package(token)
     if upload:
         return upload
     try:
