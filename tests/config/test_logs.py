@@ -77,3 +77,31 @@ def test_an_exception_comes_with_its_traceback() -> None:
     except ValueError:
         structlog.get_logger().exception("it failed")
     assert "ValueError: no good" in json.loads(stream.getvalue())["exception"]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_traceback_does_not_tell_the_values_of_variables(form: str) -> None:
+    def log_in(password: str) -> None:
+        raise ValueError(f"broken by {len(password)} characters")
+
+    secret = f"hunter{2}"  # a traceback may show this line
+    stream = io.StringIO()
+    logs.configure(Options.model_validate({"log": form}), stream)
+    for logger in [structlog.get_logger(), logging.getLogger("library")]:
+        try:
+            log_in(secret)
+        except ValueError:
+            logger.exception("it failed")
+    assert stream.getvalue().count("broken by 7 characters") == 2
+    assert secret not in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_a_caller_chose_neither_begins_a_line_nor_steers_the_terminal(form: str) -> None:
+    stream = io.StringIO()
+    logs.configure(Options.model_validate({"log": form}), stream)
+    structlog.get_logger().warning("call refused", path="/a\n2026 [info] all is well\x1b[2J\u202e", title="été")
+    logging.getLogger("library").warning("no\nsuch path")
+    assert len(stream.getvalue().splitlines()) == 2
+    assert not {"\x1b", "\u202e"} & set(stream.getvalue())
+    assert form == "json" or "title=été" in stream.getvalue()

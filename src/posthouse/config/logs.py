@@ -41,7 +41,11 @@ def configure(options: Options, stream: TextIO | None = None, level: int = loggi
     ]
     last: list[Processor] = [_plain_record]
     if text:
-        last.append(structlog.dev.ConsoleRenderer(colors=stream.isatty()))
+        # A plain traceback: the renderer's own one shows the values of all variables, passwords among them.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        last += [_visible, renderer]
     else:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=True)]
 
@@ -60,6 +64,14 @@ def configure(options: Options, stream: TextIO | None = None, level: int = loggi
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _visible(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Write out characters that could end the line, or steer the terminal: callers choose some of the values."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and name not in {"exception", "stack"}:
+            event[name] = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+    return event
 
 
 def _plain_record(logger: Any, method: str, event: EventDict) -> EventDict:
