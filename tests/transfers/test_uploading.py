@@ -107,6 +107,29 @@ def test_who_missed_the_answer_to_the_last_byte_still_learns_that_all_is_there(m
     assert (answer.status, answer.headers["upload-offset"]) == (200, "3")
 
 
+def test_who_missed_the_answer_to_a_creation_with_all_bytes_may_say_it_again(make_package, tus) -> None:
+    """R6, D12: the file was the package's last one, so the right to send more has ended."""
+    data = contents(1000)
+    package = make_package(("a", 1000))
+    client = tus(package)
+    first = client.create(the_file(package), data, Content_Type="application/offset+octet-stream")
+    again = client.create(the_file(package), data, Content_Type="application/offset+octet-stream")
+    assert (again.status, again.headers["upload-offset"]) == (201, "1000")
+    assert again.headers["location"] == first.headers["location"]
+    assert Blob.objects.count() == 1
+
+
+def test_who_missed_the_answer_to_a_creation_with_some_bytes_learns_where_it_stands(make_package, tus) -> None:
+    data = contents(1000)
+    package = make_package(("a", 1000))
+    client = tus(package)
+    first = client.create(the_file(package), data[:400], Content_Type="application/offset+octet-stream")
+    again = client.create(the_file(package), data, Content_Type="application/offset+octet-stream")
+    assert (again.status, again.headers["upload-offset"]) == (201, "400")
+    assert client.patch(first.headers["location"], 400, data[400:]).status == 204
+    assert b"".join(blobs.read(the_file(package).blob)) == data
+
+
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
 def test_a_request_with_the_right_checksum_is_taken(algorithm: str, make_package, tus) -> None:
     data = contents(2 * PART + 9)
