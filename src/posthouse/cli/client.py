@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from urllib3.exceptions import HTTPError
+
 from posthouse.cli.browser import PIECE, Browser, ClientError
+from posthouse.cli.patience import Patience
 from posthouse.cli.uploads import Upload
 
 AT_ONCE = 4
 """Files that are uploaded at the same time."""
+PACKAGE_LINK = r"/packages/([0-9a-f]{8}-[0-9a-f-]{27})$"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,13 @@ class Client(Browser):
         text = self.get(f"packages/{package}").page.text
         return next((word for word in ("Uploading", "Relaying", "Complete", "Error") if word in text), "unknown")
 
+    def received(self) -> set[str]:
+        """Return the ids of the packages on the first page of Received."""
+        answer = self.get("packages/received")
+        if answer.status != 200:
+            raise ClientError(f"Received: {answer.status} {answer.page.text[:300]}", answer.status)
+        return {found[1] for link in answer.page.links if (found := re.search(PACKAGE_LINK, link))}
+
     def has(self, package: str) -> bool:
         """Whether this person sees the package here, with something to fetch."""
         answer = self.get(f"packages/{package}")
@@ -103,12 +114,29 @@ class Client(Browser):
         links = self._downloads(package, answer.page.links)
         return sorted(set(links), key=lambda link: not link.endswith("all.zip"))
 
-    def fetch(self, address: str, target: Path) -> None:
-        """Download to a file. A file that is there already is taken as its beginning."""
-        have = target.stat().st_size if target.exists() else 0
+    def fetch(self, address: str, target: Path, patience: float = 0.0) -> None:
+        """Download to a file, resuming as often as it takes. A file that is there already is taken as its beginning.
+
+        `patience`: seconds without progress after which it is given up. Raises ClientError when the server refuses,
+        and HTTPError or OSError when it does not answer.
+        """
+        hope = Patience(patience)
+        while True:
+            have = target.stat().st_size if target.exists() else 0
+            try:
+                self._fetch_on(address, target, have)
+                return
+            except (HTTPError, OSError, ClientError) as error:
+                if target.exists() and target.stat().st_size > have:
+                    hope.gained()
+                hope.wait(error)
+
+    def _fetch_on(self, address: str, target: Path, have: int) -> None:
         headers = {"Range": f"bytes={have}-"} if have else {}
         response = self.stream("GET", address, headers=headers)
         try:
+            if response.status == 416 and response.headers.get("Content-Range") == f"bytes */{have}":
+                return  # it is all here
             if response.status not in {200, 206}:
                 raise ClientError(f"{address}: {response.status} {response.read(300)!r}", response.status)
             with target.open("ab" if response.status == 206 else "wb") as file:

@@ -120,11 +120,15 @@ class LocalServer:
     def wait_ready(self) -> None:
         """Wait until the started server answers. Raises ServerFailed."""
         end = time.monotonic() + START_SECONDS
-        while READY not in self.said():
+        while not self.is_ready():
             if self.process is None or self.process.poll() is not None or time.monotonic() > end:
                 self.kill()
                 raise ServerFailed(f"{self.name} did not start:\n{self.said()[-4000:]}")
             time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        """Whether it has said, since its last start, that it answers."""
+        return self.process is not None and READY in self.said()
 
     def stop(self) -> int:
         """Stop it as an operator does, and return the exit code. Nothing happens when it does not run."""

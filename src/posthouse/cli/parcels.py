@@ -27,12 +27,12 @@ def big(folder: Path, size: int = BIG) -> Parcel:
     return _parcel(folder, {"film.mov": size}, random.Random(1))  # noqa: S311
 
 
-def many(folder: Path, count: int = MANY) -> Parcel:
-    """Make many files from nothing to 400 kB, in folders, with names as people give them."""
+def many(folder: Path, count: int = MANY, most: int = 400_000) -> Parcel:
+    """Make many files from nothing to `most` bytes, in folders, with names as people give them."""
     source = random.Random(2)  # noqa: S311
     names = ("scan", "été", "写真", "Plan (final)", "🎬 take")
     sizes = {
-        f"shoot/day {number % 5 + 1}/{names[number % len(names)]} {number:03}.jpg": source.randrange(400_000)
+        f"shoot/day {number % 5 + 1}/{names[number % len(names)]} {number:03}.jpg": source.randrange(most)
         for number in range(1, count)
     }
     return _parcel(folder, sizes | {"shoot/empty.txt": 0}, source)

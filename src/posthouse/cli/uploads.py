@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -11,14 +10,12 @@ from urllib.parse import urljoin
 from urllib3.exceptions import HTTPError
 
 from posthouse.cli.browser import PIECE, Answer, Browser, ClientError
+from posthouse.cli.patience import Patience
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BODY_TYPE = "application/offset+octet-stream"
 # Files up to this size travel with the request that creates their upload.
 SMALL = 1024 * 1024
-# The server cannot answer now, or another connection still holds the upload: worth another try.
-PASSING = {408, 409, 423, 425, 429, 460, 500, 502, 503, 504}
-LONGEST_PAUSE = 4.0
 
 
 class Upload:
@@ -36,8 +33,7 @@ class Upload:
     def run(self, url: str | None = None) -> None:
         """Upload the file; `url`: the upload that was begun before. Raises ClientError when it cannot be done."""
         offset = 0
-        last_progress = time.monotonic()
-        pause = 0.1
+        patience = Patience(self.patience)
         asked = url is None  # whether `offset` is what the server has
         while True:
             try:
@@ -48,23 +44,18 @@ class Upload:
                     asked = True
                 else:
                     now = self._send(url, offset)
-                if now >= self.size:
-                    return
-                if now > offset:
-                    last_progress, pause = time.monotonic(), 0.1
-                offset = now
+            except (HTTPError, OSError, ClientError) as error:
+                try:
+                    patience.wait(error)
+                except (HTTPError, OSError) as last:
+                    raise ClientError(f"{self.source.name} makes no progress: {last}") from last
+                asked = False
                 continue
-            except (HTTPError, OSError) as error:
-                reason: Exception = error
-            except ClientError as error:
-                if error.status not in PASSING:
-                    raise
-                reason = error
-            if time.monotonic() - last_progress > self.patience:
-                raise ClientError(f"{self.source.name} makes no progress: {reason}") from reason
-            asked = False
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            if now >= self.size:
+                return
+            if now > offset:
+                patience.gained()
+            offset = now
 
     def _create(self) -> tuple[str, int]:
         coded = base64.b64encode(self.file.encode()).decode()
