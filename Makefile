@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench lock clean
+.PHONY: help setup demo test check chaos fmt bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -22,6 +22,9 @@ test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (need
 
 check: .venv/.dev ## Check style, types, the direction of imports, templates and migrations
 	@scripts/check
+
+chaos: .venv/.dev ## Kill processes of a cluster at random while packages travel (ARGS="--minutes 10 --seed 7")
+	@$(BIN)/python -m tests.acceptance.chaos $(ARGS)
 
 fmt: .venv/.dev ## Lay out the code as the checks want it
 	$(BIN)/ruff format

@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
 from posthouse.cli.local import LocalServer
+from posthouse.config.options import CONFIG_VARIABLE
 
 PASSWORD = "correct horse battery"
 DATABASE_VARIABLE = "POSTHOUSE_TEST_DATABASE_URL"
@@ -35,13 +38,12 @@ class RealServer(LocalServer):
         """Kill -9 one kind of process: supervisor, web, http (the workers of web) or work; or all of them at once."""
         if process in NAMES:
             for pid in self.pids(process):
-                os.kill(pid, signal.SIGKILL)
+                end(pid)
             return
         children = [pid for kind in NAMES for pid in self.pids(kind)] if process == "all" else []
         super().kill()
         for pid in children:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            end(pid)
 
     def restart(self, process: str = "all") -> None:
         """Kill the whole server, or only its supervisor, and start it again."""
@@ -53,6 +55,19 @@ class RealServer(LocalServer):
         if self.process is None:
             return []
         return [pid for pid in _descendants(self.process.pid) if _name(pid) == NAMES[process]]
+
+    def processes(self) -> set[int]:
+        """Return the pids of all processes on this machine that belong to it, orphans too."""
+        mark = f"{CONFIG_VARIABLE}={self.folder / 'posthouse.toml'}".encode()
+        return {pid for pid in _all_pids() if mark in _environment(pid)}
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask its database, past everything that the server does, and return the rows."""
+        if self.database_url:
+            with psycopg.connect(self.database_url) as connection:
+                return connection.execute(statement.encode()).fetchall()
+        with closing(sqlite3.connect(self.folder / "data" / "posthouse.sqlite3", timeout=30)) as database:
+            return database.execute(statement).fetchall()
 
     def drop(self) -> None:
         """Remove the PostgreSQL database, if it has one."""
@@ -96,6 +111,20 @@ def make_people(server: RealServer, homes: Mapping[str, str], admin: str = "admi
             client.new_account(login, login.title(), f"{login}@example.com", PASSWORD, home)
 
 
+def end(pid: int) -> None:
+    """Kill -9 a process that may have ended already."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: one that waits to be reaped by a distant parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def stored(server: RealServer) -> int:
     """Return how many bytes of the disk a server's store really takes."""
     store = server.folder / "data" / "store"
@@ -135,6 +164,17 @@ def _children(pid: int) -> list[int]:
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
+        return []
+
+
+def _all_pids() -> Iterator[int]:
+    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")  # of a zombie it is empty
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
         return []
 
 

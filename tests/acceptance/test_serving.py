@@ -8,12 +8,11 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from urllib3.exceptions import HTTPError
 
-from tests.acceptance.servers import PASSWORD, RealServer, running, until
+from tests.acceptance.servers import PASSWORD, RealServer, alive, running, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -89,7 +88,7 @@ def test_kill_9_of_the_supervisor_frees_the_port_at_once(server: RealServer) -> 
     children = server.pids("web") + server.pids("http") + server.pids("work")
     server.kill("supervisor")
     until(lambda: _port_is_free(server.port), 2.0)
-    until(lambda: not any(_alive(pid) for pid in children), 2.0)
+    until(lambda: not any(alive(pid) for pid in children), 2.0)
     server.start()
     assert _answers(server)
 
@@ -101,7 +100,7 @@ def test_it_stops_cleanly_while_clients_hold_connections(server: RealServer) -> 
         start = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - start < 10
-    assert not any(_alive(pid) for pid in children)
+    assert not any(alive(pid) for pid in children)
     assert "Traceback" not in server.said()
     server.start()
 
@@ -139,11 +138,3 @@ def test_the_log_holds_no_password(server: RealServer) -> None:
 
 def test_everything_in_the_data_folder_is_for_the_owner_alone(server: RealServer) -> None:
     assert server.folder.joinpath("data").stat().st_mode & 0o077 == 0
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process runs: one that waits to be reaped by a distant parent does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -1,0 +1,316 @@
+"""People send packages between servers whose processes are killed all the time; in the end nothing is lost (D12).
+
+`python -m tests.acceptance.chaos --minutes 5 --seed 7` (or `make chaos ARGS=…`) goes on for as long as asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+from uuid import UUID
+
+from urllib3.exceptions import HTTPError
+
+from posthouse.cli import parcels
+from posthouse.cli.browser import ClientError
+from posthouse.cli.client import Client
+from posthouse.cli.parcels import Parcel
+from posthouse.cli.patience import Patience
+from tests.acceptance.hooligan import Hooligan
+from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running
+
+CITIES = ("paris", "tokyo", "rio")
+PATIENCE_SECONDS = 120.0
+"""How long a client goes on without getting on."""
+ARRIVAL_SECONDS = 240.0
+"""How long after the last blow everything must have arrived: a link that failed many times waits for a while."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A package that somebody sent."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    parcel: Parcel
+
+
+@dataclass
+class Post:
+    """What was sent, what came, and what went wrong. Threads add to it."""
+
+    letters: dict[str, Letter] = field(default_factory=dict)
+    fetched: set[tuple[str, str]] = field(default_factory=set)
+    """(log-in name, package): seen by a recipient, fetched, and found equal."""
+    complaints: list[str] = field(default_factory=list)
+
+    def awaited(self) -> set[tuple[str, str]]:
+        """Return (log-in name, package) of all that was sent, but not fetched yet."""
+        return {(to, package) for package, letter in self.letters.items() for to in letter.recipients} - self.fetched
+
+
+class Chaos:
+    """One cluster, its people, and one who kills. With the same seed he throws the same dice."""
+
+    def __init__(
+        self, folder: Path, cities: int, seed: int, *, files: int, size: int, say: Callable[[str], None]
+    ) -> None:
+        self.servers = {name: RealServer(name, folder / name) for name in CITIES[:cities]}
+        for server in self.servers.values():
+            # Syncs often, and however often one fails it is tried again: nobody is there to start one by hand.
+            server.settings = {"sync_seconds": "5", "sync_failures": "1000", "log": "text"}
+        self.people = dict(zip(("alice", "bob", "carla"), self.servers, strict=False))
+        self.parcels = [parcels.big(folder / "big", size), parcels.many(folder / "many", files, 40_000)]
+        self.folder = folder
+        self.post = Post()
+        self.hooligan = Hooligan(list(self.servers.values()), seed, say)
+        self._random = Random(seed)
+        self._closing_time = threading.Event()
+        self._end = threading.Event()
+
+    def run(self, seconds: float, pause: float) -> list[str]:
+        """Let it all happen for so long, with a blow each `pause` seconds, and return what went wrong."""
+        paris, *slaves = self.servers.values()
+        with running(paris, *slaves):
+            paris.create_admin("admin", PASSWORD)
+            join(paris, *slaves)
+            make_people(paris, self.people)
+            for slave in slaves:
+                paris.run("cluster", "sync", slave.name)
+            with self._at_work():
+                self.hooligan.rampage(seconds, pause)
+                self.hooligan.make_peace()
+                self._closing_time.set()
+            self._check_copies()
+            for server in (paris, *slaves):
+                if server.stop():
+                    self.post.complaints.append(f"{server.name} did not stop cleanly")
+                if left := server.processes():
+                    self.post.complaints.append(f"{len(left)} processes of {server.name} were left over")
+                self._check_records(server)
+        return self.hooligan.complaints + self.post.complaints
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Have everybody send and fetch meanwhile; leave when all is fetched, or should be."""
+        with ThreadPoolExecutor(2 * len(self.people) + 1) as pool:
+            senders: list[Future[None]] = []
+            others: list[Future[None]] = [pool.submit(self._hire)]
+            for login in self.people:
+                senders.append(pool.submit(self._send, login, Random(self._random.random())))
+                others.append(pool.submit(self._fetch, login))
+            try:
+                yield
+                for sending in senders:
+                    sending.result()
+                over = time.monotonic() + ARRIVAL_SECONDS
+                while self.post.awaited() and time.monotonic() < over and not any(one.done() for one in others[1:]):
+                    time.sleep(0.1)
+            finally:
+                self._closing_time.set()
+                self._end.set()
+            for one in others:
+                one.result()
+        for login, package in self.post.awaited():
+            self.post.complaints.append(f"package {package} did not reach {login}")
+
+    def _send(self, login: str, random: Random) -> None:
+        """Send one package after another, to everybody else or to some, until it is closing time."""
+        with self._client(login) as person:
+            number = 0
+            while not self._closing_time.is_set():
+                number += 1
+                others = [other for other in self.people if other != login]
+                letter = Letter(
+                    login, tuple(random.sample(others, random.randint(1, len(others)))), random.choice(self.parcels)
+                )
+                key = secrets.token_hex(8)
+                draft = insist(
+                    lambda key=key, letter=letter: person.new_package(key, list(letter.recipients), letter.parcel.files)
+                )
+                self.post.letters[draft.id] = letter
+                person.upload(draft, letter.parcel.files, PATIENCE_SECONDS)
+                self._closing_time.wait(random.uniform(0, 2))
+
+    def _fetch(self, login: str) -> None:
+        """Fetch whatever Received shows as soon as it shows it. All of it must be there, and equal."""
+        with self._client(login) as person:
+            while not self._end.is_set():
+                for package in insist(person.received):
+                    if (login, package) not in self.post.fetched:
+                        self._fetch_one(person, login, package)
+                self._end.wait(0.3)
+
+    def _fetch_one(self, person: Client, login: str, package: str) -> None:
+        letter = self.post.letters.get(package)
+        if letter is None or login not in letter.recipients:
+            raise AssertionError(f"{login} sees package {package}, which nobody sent to him")
+        target = self.folder / f"{login}-{package}.zip"
+        links = insist(lambda: person.downloads(package))
+        person.fetch(next(link for link in links if link.endswith("all.zip")), target, PATIENCE_SECONDS)
+        if parcels.digests_in(target) != letter.parcel.digests:
+            raise AssertionError(f"what {login} fetched of package {package} is not what was sent")
+        target.unlink()
+        self.post.fetched.add((login, package))
+
+    def _hire(self) -> None:
+        """Make accounts at the master meanwhile, which the syncs carry to the slaves."""
+        with self.servers["paris"].client() as admin:
+            insist(lambda: admin.log_in("admin", PASSWORD))
+            number = 0
+            while not self._closing_time.wait(2):
+                number += 1
+                insist(lambda number=number: self._account(admin, f"guest{number}"))
+
+    def _account(self, admin: Client, login: str) -> None:
+        """Make an account, unless it is there already: the answer to the last try may have been lost."""
+        if login not in admin.get(f"accounts/?q={login}").page.text:
+            admin.new_account(login, login.title(), f"{login}@example.com", PASSWORD, self._random.choice(CITIES[:2]))
+
+    @contextmanager
+    def _client(self, login: str) -> Iterator[Client]:
+        with self.servers[self.people[login]].client() as client:
+            insist(lambda: client.log_in(login, PASSWORD))
+            yield client
+
+    def _check_copies(self) -> None:
+        """Have all slaves the master's accounts, without anybody's help?"""
+        paris, *slaves = self.servers.values()
+        wanted = _accounts(paris)
+        over = time.monotonic() + 60
+        for slave in slaves:
+            while _accounts(slave) != wanted:
+                if time.monotonic() > over:
+                    self.post.complaints.append(f"the accounts of {slave.name} are not those of the master")
+                    break
+                time.sleep(0.2)
+
+    def _check_records(self, server: RealServer) -> None:
+        """Look into the records of a server that has stopped."""
+        wrong = self.post.complaints
+        if not server.database_url and (found := server.query("PRAGMA integrity_check")) != [("ok",)]:
+            wrong.append(f"the database of {server.name} is damaged: {found}")
+        for work in ("relays_relay", "sync_run"):
+            for state, error in server.query(
+                f"SELECT state, last_error FROM {work} WHERE state NOT IN ('done', 'failed')"
+                f" OR (state = 'failed' AND '{work}' = 'relays_relay')"
+            ):
+                if work == "relays_relay" or state == "active":
+                    wrong.append(f"{work} at {server.name} is {state}: {error}")
+        for state, count in server.query(
+            "SELECT state, count(*) FROM relays_arrival WHERE state <> 'committed' GROUP BY state"
+        ):
+            wrong.append(f"{count} arrivals at {server.name} are {state}")
+        if held := server.query("SELECT id FROM transfers_upload WHERE lease_holder <> ''"):
+            wrong.append(f"{len(held)} uploads at {server.name} are still held")
+        self._check_packages(server)
+        blobs = {str(UUID(str(pk))) for (pk,) in server.query("SELECT id FROM store_blob WHERE size > 0")}
+        files = {path.name for path in (server.folder / "data" / "store").rglob("*") if path.is_file()}
+        if blobs - files:
+            wrong.append(f"{len(blobs - files)} blobs at {server.name} have no file")
+        if files - blobs:
+            self.hooligan.kills["files that nobody knows"] += len(files - blobs)
+
+    def _check_packages(self, server: RealServer) -> None:
+        """Every package is there once, complete, and delivered once to each of its recipients who live here."""
+        wrong = self.post.complaints
+        packages = [
+            (str(UUID(str(pk))), status) for pk, status in server.query("SELECT id, status FROM packages_package")
+        ]
+        for package, status in packages:
+            if status != "complete":
+                wrong.append(f"package {package} at {server.name} is {status}")
+            if package not in self.post.letters:
+                wrong.append(f"package {package} at {server.name} was made by nobody")
+        here = {
+            package
+            for package, letter in self.post.letters.items()
+            if any(self.people[login] == server.name for login in (letter.sender, *letter.recipients))
+        }
+        if here != {package for package, _ in packages}:
+            wrong.append(f"{server.name} has not the packages that it should have")
+        delivered = sorted(
+            (login, str(UUID(str(package))))
+            for login, package in server.query(
+                "SELECT u.login, d.package_id FROM packages_delivery d JOIN accounts_user u ON u.id = d.recipient_id"
+                " WHERE d.available_at IS NOT NULL"
+            )
+        )
+        wanted = sorted(
+            (login, package)
+            for package, letter in self.post.letters.items()
+            for login in letter.recipients
+            if self.people[login] == server.name
+        )
+        if delivered != wanted:
+            wrong.append(f"the deliveries at {server.name} are not one for each recipient")
+
+
+def insist(work: Callable[[], T]) -> T:
+    """Do what a client wants until it works, as far as waiting may help."""
+    patience = Patience(PATIENCE_SECONDS)
+    while True:
+        try:
+            return work()
+        except (HTTPError, OSError, ClientError) as error:
+            patience.wait(error)
+
+
+def _accounts(server: RealServer) -> list[tuple[str, ...]]:
+    rows = server.query(
+        "SELECT u.id, u.login, u.email, h.name FROM accounts_user u LEFT JOIN cluster_server h ON h.id = u.home_id"
+        " WHERE NOT u.local AND u.removed_at IS NULL"
+    )
+    return sorted(tuple(map(str, row)) for row in rows)
+
+
+def main() -> int:
+    """Run it for as long as asked; the exit code is 1 when anything went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.acceptance.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long processes are killed")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of the dice")
+    parser.add_argument("--pause", type=float, default=2.0, help="seconds between two kills on average")
+    parser.add_argument("--servers", type=int, choices=(2, 3), default=3)
+    asked = parser.parse_args()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="posthouse-chaos-", ignore_cleanup_errors=True) as folder:
+        print(f"Seed {asked.seed}, {asked.servers} servers, {asked.minutes:g} minutes", flush=True)
+        chaos = Chaos(
+            Path(folder),
+            asked.servers,
+            asked.seed,
+            files=200,
+            size=40_000_000,
+            say=lambda line: print(line, flush=True),
+        )
+        complaints = chaos.run(asked.minutes * 60, asked.pause)
+        print(summary(chaos.post, chaos.hooligan.kills), f"Seed {asked.seed}, {time.monotonic() - start:.0f} s.")
+        for complaint in complaints:
+            print(f"WRONG: {complaint}")
+        if complaints:
+            for server in chaos.servers.values():
+                print(f"\nThe end of the log of {server.name}:\n{server.log.read_text()[-3000:]}")
+    print("Something went wrong." if complaints else "All packages were delivered once, and equal.")
+    return bool(complaints)
+
+
+def summary(post: Post, kills: Mapping[str, int]) -> str:
+    """Return what happened in a line."""
+    blows = ", ".join(f"{count} x {kind}" for kind, count in sorted(kills.items()))
+    return f"{len(post.letters)} packages sent, {len(post.fetched)} times fetched; kill -9: {blows}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
