@@ -18,9 +18,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from posthouse.cli import parcels
+from posthouse.cli.administrator import Administrator
 from posthouse.cli.browser import ClientError
 from posthouse.cli.client import Client
-from posthouse.cli.local import LocalServer, ServerFailed
+from posthouse.cli.local import HOST, LocalServer, ServerFailed
 from posthouse.cli.parcels import Parcel
 
 PASSWORD = "correct horse battery"  # noqa: S105 - for servers that only this machine reaches
@@ -87,28 +88,17 @@ def _tell(story: Story, servers: Mapping[str, LocalServer], folder: Path) -> Non
     paris, *slaves = servers.values()
 
     story.chapter("Three servers")
-    fingerprints: dict[str, str] = {}
     with story.step("made: settings, keys, certificates, databases, an administrator each"):
-        _together(lambda server: fingerprints.update({server.name: _make(server)}), servers.values())
+        _together(_make, servers.values())
     with story.step("started"):
         for server in servers.values():
             server.start(wait=False)
         _together(LocalServer.wait_ready, servers.values())
 
     story.chapter("One cluster")
-    with story.step("tokyo and rio converted to slaves of paris, fingerprints compared"):
-        master = [f"127.0.0.1:{paris.port}", "--fingerprint", fingerprints["paris"]]
-        _together(lambda slave: slave.run("cluster", "convert", *master), slaves)
-    with story.step("added at paris, the master"):
-        for slave in slaves:
-            where = [slave.name, "127.0.0.1", "--port", str(slave.port)]
-            paris.run("cluster", "add", *where, "--fingerprint", fingerprints[slave.name])
-    with story.step("tested: names, ports, certificates, identities, signatures, clocks, versions"):
-        _together(lambda slave: paris.run("cluster", "test", slave.name), slaves)
-    with story.step("Alice@paris, Bob@tokyo and Carla@rio made at the master"):
-        _make_people(paris)
-    with story.step("synced, and the copies proven equal by digest"):
-        _together(lambda slave: paris.run("cluster", "sync", slave.name), slaves)
+    with ExitStack() as stack:
+        admins = {server.name: stack.enter_context(_administrator(server)) for server in servers.values()}
+        _join(story, paris, admins, slaves)
 
     big, many = folder / "big", folder / "many"
     with story.step("files made"):
@@ -118,18 +108,40 @@ def _tell(story: Story, servers: Mapping[str, LocalServer], folder: Path) -> Non
         _send(story, servers, parcel, title)
 
 
-def _make(server: LocalServer) -> str:
-    """Make a server with an administrator and return its fingerprint, which people would read to one another."""
-    said = server.init()
-    server.create_admin(ADMIN if server.name == "paris" else f"{server.name}-keeper", PASSWORD)
-    return said.partition("fingerprint ")[2].split()[0]
+def _make(server: LocalServer) -> None:
+    server.init()
+    server.create_admin(_admin_of(server), PASSWORD)
 
 
-def _make_people(paris: LocalServer) -> None:
-    with paris.client() as admin:
-        admin.log_in(ADMIN, PASSWORD)
+def _admin_of(server: LocalServer) -> str:
+    """The slaves' administrators stay as local accounts, so they are called otherwise than the whole domain's."""
+    return ADMIN if server.name == "paris" else f"{server.name}-{ADMIN}"
+
+
+def _administrator(server: LocalServer) -> Administrator:
+    administrator = Administrator(server.address, server.certificate)
+    administrator.log_in(_admin_of(server), PASSWORD)
+    return administrator
+
+
+def _join(story: Story, paris: LocalServer, admins: Mapping[str, Administrator], slaves: list[LocalServer]) -> None:
+    """Do by the pages what two administrators do who talk on the telephone."""
+    master = admins[paris.name]
+    with story.step("tokyo and rio converted to slaves of paris, fingerprints compared"):
+        for slave in slaves:
+            admins[slave.name].convert(slave.name, f"{HOST}:{paris.port}", master.fingerprint())
+    with story.step("added at paris, the master"):
+        for slave in slaves:
+            master.add(slave.name, HOST, slave.port, admins[slave.name].fingerprint())
+    with story.step("tested: names, ports, certificates, identities, signatures, clocks, versions"):
+        for slave in slaves:
+            master.test(slave.name)
+    with story.step("Alice@paris, Bob@tokyo and Carla@rio made at the master"):
         for login, home in PEOPLE.items():
-            admin.new_account(login, login.title(), f"{login}@example.com", PASSWORD, home)
+            master.new_account(login, login.title(), f"{login}@example.com", PASSWORD, home)
+    with story.step("synced, and the copies proven equal by digest"):
+        for slave in slaves:
+            master.sync(slave.name)
 
 
 def _send(story: Story, servers: Mapping[str, LocalServer], parcel: Parcel, title: str) -> None:
