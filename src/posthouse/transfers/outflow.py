@@ -21,9 +21,10 @@ log = structlog.get_logger("posthouse.transfers")
 class Outflow:
     """One answer's bytes on their way out. The note is written when it starts and when it ends, however it ends.
 
-    Pieces of a mebibyte are streamed, and the next one is read while the last is on its way: measured as fast as
-    nginx's sendfile without TLS and half as fast again with it. Handing the file's path to the server ("pathsend")
-    would be no faster, knows no ranges, and tells nobody how far it came.
+    Pieces of a mebibyte are streamed, and the next one is read while the last is on its way. Handing the file's path
+    to the server ("pathsend") knows no ranges and tells nobody how far it came, which the note must say. Nor was it
+    faster: 1 GiB from granian 2.8, 7 runs in turns on a busy machine, gave medians of 595 MB/s streamed and 387 by
+    path over TLS, 1355 and 1443 without, the runs of both overlapping widely. On another machine path may win.
     """
 
     def __init__(self, request: Request, send: Send, note: Download) -> None:
