@@ -138,7 +138,9 @@ class Chaos:
                 )
                 key = secrets.token_hex(8)
                 draft = insist(
-                    lambda key=key, letter=letter: person.new_package(key, list(letter.recipients), letter.parcel.files)
+                    lambda key=key, letter=letter: person.new_package(
+                        "Rushes", list(letter.recipients), letter.parcel.files, key=key
+                    )
                 )
                 self.post.letters[draft.id] = letter
                 person.upload(draft, letter.parcel.files, PATIENCE_SECONDS)

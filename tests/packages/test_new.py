@@ -51,6 +51,30 @@ def test_a_call_makes_a_package_and_tells_how_to_upload_it(as_alice, bob):
     assert (empty["path"], empty["offset"]) == ("empty", 0)
 
 
+def test_a_call_said_again_with_its_key_makes_no_second_package(as_alice, bob):
+    """D12: the answer to the first one was lost; the package of nothing but empty files was delivered already."""
+    first = send(as_alice, files=[{"path": "empty", "size": 0}], key="k1").json()
+    again = send(as_alice, files=[{"path": "empty", "size": 0}], key="k1")
+    assert (again.status_code, again.json()["package"]) == (201, first["package"])
+    assert send(as_alice, key="k2").json()["package"] != first["package"]
+    assert Package.objects.count() == 2
+
+
+def test_a_key_names_only_calls_of_the_same_person(as_alice, bob, client):
+    first = send(as_alice, key="k1").json()["package"]
+    client.force_login(bob)
+    assert send(client, key="k1").json()["package"] != first
+
+
+def test_calls_without_a_key_are_all_different(as_alice, bob):
+    assert send(as_alice).json()["package"] != send(as_alice).json()["package"]
+
+
+@pytest.mark.parametrize("key", [7, "x" * 65, "\0", "ключ"])
+def test_a_key_that_is_none_is_refused(as_alice, bob, key):
+    assert send(as_alice, key=key).status_code == 400
+
+
 def test_all_errors_come_back_by_field(as_alice, bob):
     answer = send(as_alice, title="", recipients=["nobody"], files=[{"path": "../x", "size": 1}])
     assert answer.status_code == 422

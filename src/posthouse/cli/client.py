@@ -53,13 +53,19 @@ class Client(Browser):
         if answer.status != 200 or "home" in {name for form in answer.page.forms for name in form.names}:
             raise ClientError(f"the account {login} was refused: {answer.page.text[:500]}", answer.status)
 
-    def new_package(self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "") -> Draft:
-        """Make a package. `files`: the path inside the package → the file on this machine."""
+    def new_package(
+        self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "", key: str = ""
+    ) -> Draft:
+        """Make a package. `files`: the path inside the package → the file on this machine.
+
+        A call with the same `key` may be made again when the answer was lost: it makes no second package.
+        """
         value = {
             "title": title,
             "note": note,
             "recipients": recipients,
             "files": [{"path": path, "size": source.stat().st_size} for path, source in files.items()],
+            "key": key,
         }
         self.get("packages/new")  # as the page does: it brings the CSRF cookie
         return self._draft(self.post_json("packages/new", value), 201)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
 from posthouse.accounts.models import User
@@ -28,12 +29,17 @@ class Refused(Exception):
         self.errors = errors
 
 
-def create(sender: User, title: str, note: str, recipients: Sequence[str], files: Sequence[tuple[str, int]]) -> Package:
+def create(
+    sender: User, title: str, note: str, recipients: Sequence[str], files: Sequence[tuple[str, int]], key: str = ""
+) -> Package:
     """Return a new package that awaits its files, or raise Refused with all that is wrong with it.
 
     Recipients are log-in names in any case; somebody named twice gets it once; the sender may name himself. Files are
-    (path, size in bytes). A package of nothing but empty files is closed at once.
+    (path, size in bytes). A package of nothing but empty files is closed at once. A sender who uses a `key` again gets
+    the package that he made with it: it never comes to be twice because an answer was lost.
     """
+    if key and (package := _made_before(sender, key)):
+        return package
     errors: dict[str, list[str]] = {}
     title, note = _line(title), _text(note)
     if not title:
@@ -53,27 +59,43 @@ def create(sender: User, title: str, note: str, recipients: Sequence[str], files
 
     here = servers.this()
     homes = {person.pk: lifecycle.home_of(person, here) for person in people}
-    package = Package(title=title, note=note, sender=sender, origin=here)
+    package = Package(title=title, note=note, sender=sender, origin=here, key=key)
     package.file_count = len(paths)
     package.size = sum(size for _, size in paths)
+    try:
+        with transaction.atomic():
+            _record(package, people, homes, paths)
+    except IntegrityError:
+        made_meanwhile = key and _made_before(sender, key)
+        if not made_meanwhile:
+            raise
+        return made_meanwhile
+    return package
+
+
+def _made_before(sender: User, key: str) -> Package | None:
+    return Package.objects.filter(sender=sender, key=key).first()
+
+
+def _record(
+    package: Package, people: Sequence[User], homes: Mapping[UUID, UUID], paths: Sequence[tuple[str, int]]
+) -> None:
+    package.save(force_insert=True)
+    Delivery.objects.bulk_create(
+        (Delivery(package=package, recipient=person, home_id=homes[person.pk]) for person in people),
+        batch_size=BATCH,
+    )
     # One empty blob serves all the empty files of the package.
     empty = blobs.create(0) if any(size == 0 for _, size in paths) else None
-    with transaction.atomic():
-        package.save(force_insert=True)
-        Delivery.objects.bulk_create(
-            (Delivery(package=package, recipient=person, home_id=homes[person.pk]) for person in people),
-            batch_size=BATCH,
-        )
-        File.objects.bulk_create(
-            (
-                File(package=package, number=number, path=path, size=size, blob=None if size else empty)
-                for number, (path, size) in enumerate(paths)
-            ),
-            batch_size=BATCH,
-        )
-        if lifecycle.close_if_whole(package.pk):
-            package.refresh_from_db()
-    return package
+    File.objects.bulk_create(
+        (
+            File(package=package, number=number, path=path, size=size, blob=None if size else empty)
+            for number, (path, size) in enumerate(paths)
+        ),
+        batch_size=BATCH,
+    )
+    if lifecycle.close_if_whole(package.pk):
+        package.refresh_from_db()
 
 
 def find(logins: Iterable[str]) -> dict[str, User]:

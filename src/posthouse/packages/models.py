@@ -32,11 +32,17 @@ class Package(models.Model):
     error = models.TextField(blank=True, default="", help_text="why the status is an error, in words for people")
     size = models.PositiveBigIntegerField(default=0, help_text="bytes of all files")
     file_count = models.PositiveIntegerField(default=0)
+    key = models.CharField(
+        max_length=64, blank=True, default="", help_text="the client's name for its call, so that it can say it again"
+    )
     created_at = models.DateTimeField(default=timezone.now, help_text="at the sender's server")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its last byte was in the store")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "key"], condition=~Q(key=""), name="package_key_once"),
+        ]
         indexes = [
             models.Index(fields=["sender", "-created_at"], name="package_sent"),
             models.Index(fields=["status", "-created_at"], name="package_status"),

@@ -51,6 +51,15 @@ class Migration(migrations.Migration):
                 ("size", models.PositiveBigIntegerField(default=0, help_text="bytes of all files")),
                 ("file_count", models.PositiveIntegerField(default=0)),
                 (
+                    "key",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="the client's name for its call, so that it can say it again",
+                        max_length=64,
+                    ),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(default=django.utils.timezone.now, help_text="at the sender's server"),
                 ),
@@ -198,6 +207,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="package",
             index=models.Index(fields=["-created_at"], name="package_created"),
+        ),
+        migrations.AddConstraint(
+            model_name="package",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("key", ""), _negated=True), fields=("sender", "key"), name="package_key_once"
+            ),
         ),
         migrations.AddIndex(
             model_name="file",

@@ -35,8 +35,9 @@ class _Malformed(Exception):
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form; make the package that a JSON call describes.
 
-    The call is {title, note, recipients: [log-in name], files: [{path, size}]}. Its answer is 201 with what the upload
-    needs (see `upload`), 422 with {errors: {field: [sentence]}}, or 400 when it is not such a call at all.
+    The call is {title, note, recipients: [log-in name], files: [{path, size}], key}. Its answer is 201 with what the
+    upload needs (see `upload`), 422 with {errors: {field: [sentence]}}, or 400 when it is not such a call at all. With
+    the same `key`, which need not be there, it may be said again by a client that missed the answer.
     """
     if request.method != "POST":
         return render(request, "packages/new.html", {"limits": limits, "suggestions": SUGGESTIONS})
@@ -119,6 +120,9 @@ def _call(request: HttpRequest) -> dict[str, Any]:
         raise _Malformed("The call is not a JSON object.")
     title, note = body.get("title", ""), body.get("note", "")
     logins, files = body.get("recipients", []), body.get("files", [])
+    key = body.get("key", "")
+    if not isinstance(key, str) or len(key) > limits.KEY or not key.isascii() or (key and not key.isprintable()):
+        raise _Malformed(f"key is a text of up to {limits.KEY} plain characters.")
     if not isinstance(title, str) or not isinstance(note, str):
         raise _Malformed("title and note are texts.")
     if not isinstance(logins, list) or not all(isinstance(login, str) for login in logins):
@@ -130,6 +134,7 @@ def _call(request: HttpRequest) -> dict[str, Any]:
         "note": note,
         "recipients": logins,
         "files": [(file["path"], file["size"]) for file in files],
+        "key": key,
     }
 
 

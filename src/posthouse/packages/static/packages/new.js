@@ -18,6 +18,7 @@ const ERRORS = { recipients: "to-errors", title: "title-errors", note: "note-err
 const form = by("new-package");
 const choice = new Choice();
 let sent = false;
+let last = { said: "", key: "" };
 
 const recipients = new Recipients({
   input: by("to"),
@@ -109,7 +110,7 @@ async function send() {
   };
   const answer = unknown.length
     ? { errors: { recipients: unknown } }
-    : await make(form.action, form.elements.csrfmiddlewaretoken.value, call);
+    : await make(form.action, form.elements.csrfmiddlewaretoken.value, { ...call, key: keyOf(call) });
   if (answer.errors) {
     sent = false;
     showErrors(answer.errors);
@@ -120,6 +121,13 @@ async function send() {
   form.hidden = true;
   const files = new Map(choice.files.map(({ path, file }) => [path, file]));
   upload(answer.state, files, { title: call.title.trim(), address: `${answer.state.url}/upload` });
+}
+
+/** Name a call, so that the server makes one package of it however often it is said; another call has another name. */
+function keyOf(call) {
+  const said = JSON.stringify(call);
+  if (said !== last.said) last = { said, key: crypto.randomUUID() };
+  return last.key;
 }
 
 function fail(words) {
