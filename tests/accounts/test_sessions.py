@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.accounts.sessions import forget_old, user_for_cookie
-from tests.conftest import PASSWORD
+from posthouse.cluster.models import Server
+from tests.conftest import PASSWORD, make_user
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 POLL = {"HX-Request": "true", "Posthouse-Poll": "1"}
@@ -98,6 +99,22 @@ def test_sessions_end_when_the_account_is_switched_off_or_removed(
     User.objects.filter(pk=alice.pk).update(**loss)
     assert user_for_cookie(cookie(visitor)) is None
     assert not is_in(visitor)
+
+
+def test_sessions_end_when_the_home_changes(visitor: Client, alice: User, tokyo: Server) -> None:
+    """M1: only administrators may be at a server that is not their home."""
+    User.objects.filter(pk=alice.pk).update(home=tokyo)
+    assert user_for_cookie(cookie(visitor)) is None
+    assert not is_in(visitor)
+
+
+def test_an_administrator_from_elsewhere_is_out_once_he_is_none(client: Client, paris: Server, tokyo: Server) -> None:
+    boss = make_user("boss", tokyo, User.Role.ADMINISTRATOR)
+    client.force_login(boss)
+    assert is_in(client)
+    User.objects.filter(pk=boss.pk).update(role=User.Role.USER)
+    assert user_for_cookie(cookie(client)) is None
+    assert not is_in(client)
 
 
 def test_sessions_end_when_the_password_changes(visitor: Client, alice: User) -> None:

@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from posthouse.accounts import access
 from posthouse.accounts.models import User
 
 
@@ -41,5 +42,10 @@ class PasswordBackend(BaseBackend):
         return None
 
     def get_user(self, user_id: UUID) -> User | None:
-        """Return the owner of a session, or None, which ends it, once the account is off or removed."""
-        return User.objects.able().filter(pk=user_id).first()
+        """Return the owner of a session, or None, which ends it.
+
+        That is once the account is off or removed, or could not log in here any more, because its home has changed or
+        it is no administrator's now (M1).
+        """
+        user = User.objects.able().select_related("home").filter(pk=user_id).first()
+        return None if user is None or access.elsewhere(user) else user
