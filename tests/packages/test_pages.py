@@ -200,6 +200,16 @@ def test_what_is_not_yours_is_not_there(client, draft, bob, dora, admin, name):
         assert client.get(reverse(f"packages:{name}", args=[package.pk])).status_code == status
 
 
+def test_a_recipient_is_not_told_what_is_wrong_between_servers(client, draft, alice, dora):
+    package = upload(draft("dora", "bob"))
+    relays = reverse("relays:package", args=[package.pk])
+    assert relays in page(client, alice, "detail", package.pk)
+    assert relays not in page(client, dora, "detail", package.pk)
+    lifecycle.set_status(package.pk, "relaying", "error", "tokyo: nothing answers at 10.1.2.3")
+    assert "10.1.2.3" in page(client, alice, "detail", package.pk)
+    assert "10.1.2.3" not in page(client, dora, "detail", package.pk)
+
+
 def test_folders_are_drawn_once_and_files_below_them():
     drawn = list(lines([("a/b/1", 1), ("a/b/2", 2), ("a/3", 3), ("4", 4), ("c/5", 5)]))
     assert drawn == [
