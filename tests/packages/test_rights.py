@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 import time_machine
 from django.core import signing
 from django.utils import timezone
 
+from posthouse.accounts.models import User
 from posthouse.packages import rights
 from posthouse.packages.models import Package
 from tests.packages.conftest import upload
@@ -45,4 +47,12 @@ def test_a_right_to_a_package_that_is_gone_opens_nothing(draft):
     package = draft()
     right = rights.issue(package)
     Package.objects.all().delete()
+    assert rights.check(right) is None
+
+
+@pytest.mark.parametrize("loss", [{"is_active": False}, {"removed_at": timezone.now()}])
+def test_a_right_ends_when_its_sender_is_switched_off_or_removed(draft, loss):
+    package = draft()
+    right = rights.issue(package)
+    User.objects.filter(pk=package.sender_id).update(**loss)
     assert rights.check(right) is None

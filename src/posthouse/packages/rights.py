@@ -23,10 +23,12 @@ def check(token: str) -> Package | None:
     """Return the package whose files may be uploaded with this right, or None when it is not uploading (any more).
 
     It knows no time of its own: a file may take weeks. An upload that stands still for `upload_days` is given up with
-    its package, and that ends the right.
+    its package, and that ends the right. So does the end of its sender's account, as it ends his sessions.
     """
     package = holder(token)
-    return package if package is not None and package.status == Package.Status.UPLOADING else None
+    if package is None or package.status != Package.Status.UPLOADING:
+        return None
+    return package if package.sender.is_active and package.sender.removed_at is None else None
 
 
 def holder(token: str) -> Package | None:
@@ -38,4 +40,4 @@ def holder(token: str) -> Package | None:
         package_id = UUID(signing.loads(token, salt=SALT))
     except (signing.BadSignature, TypeError, ValueError, AttributeError):
         return None
-    return Package.objects.filter(pk=package_id).first()
+    return Package.objects.select_related("sender").filter(pk=package_id).first()
