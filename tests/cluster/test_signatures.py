@@ -105,6 +105,18 @@ def test_a_call_that_was_changed_on_the_way_is_refused(signer: Signer, method: s
         signatures.verify(method, path, query, headers)
 
 
+@pytest.mark.parametrize(
+    ("path", "query"), [(f"{PATH}?a=1", ""), (f"{PATH}#x", "a=1"), (PATH, "a=1#x"), (f"{PATH}?a=1#x", "")]
+)
+def test_an_encoded_part_of_a_path_does_not_pass_for_a_query_or_for_nothing(
+    signer: Signer, path: str, query: str
+) -> None:
+    """A server hands on `%3F` and `%23` of a path decoded."""
+    headers = signer.sign("POST", PATH, "a=1")
+    with pytest.raises(SignatureRefused, match="not valid for this call"):
+        signatures.verify("POST", path, query, headers)
+
+
 def test_a_signature_that_leaves_something_out_is_refused(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(signatures, "COMPONENTS", tuple(c for c in signatures.COMPONENTS if c != "@path"))

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import http_sf
@@ -77,7 +78,8 @@ def sign(
 ) -> dict[str, str]:
     """Return the headers that make a request a signed one: from this server, to that one, once, now.
 
-    `path` begins with a slash and includes the namespace; `query` is without its question mark.
+    `path` begins with a slash, includes the namespace, and is not percent-encoded; `query` is encoded, and without
+    its question mark.
     """
     return sign_as(
         servers.this().id,
@@ -240,7 +242,9 @@ class _Message:
     @property
     def url(self) -> str:
         """An absolute URL; its host is not covered, because proxies and alternate addresses change it."""
-        return f"https://posthouse{self.path}" + (f"?{self.query}" if self.query else "")
+        # The path comes decoded: encoded again, nothing in it can pass for the beginning of a query or a fragment.
+        path, query = quote(self.path, safe="/:@!$&'()*+,;="), self.query.replace("#", "%23")
+        return f"https://posthouse{path}" + (f"?{query}" if query else "")
 
 
 class _OwnKey(HTTPSignatureKeyResolver):
