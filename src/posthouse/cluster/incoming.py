@@ -71,7 +71,7 @@ def document(request: HttpRequest) -> dict[str, Any]:
     """Return the object in the body. Raises Refusal when there is none."""
     try:
         found = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Refusal(400, "The body of the call is not the JSON object that is expected here.")

@@ -169,7 +169,7 @@ async def _to_its_end(function: Callable[P, T], /, *args: P.args, **kwargs: P.kw
 def _offered(data: bytes) -> UUID:
     try:
         return UUID(json.loads(data)["package"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Refusal(400, "The offer does not name its package.") from error
 
 

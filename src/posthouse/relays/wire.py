@@ -94,7 +94,7 @@ def unpack(bundle: bytes) -> Iterator[Item]:
         (length,) = _HEAD.unpack_from(bundle)
         head = json.loads(bundle[_HEAD.size : _HEAD.size + length])
         entries = [(int(file), int(part), int(size), bytes.fromhex(digest)) for file, part, size, digest in head]
-    except (struct.error, ValueError, TypeError) as error:
+    except (struct.error, ValueError, TypeError, RecursionError) as error:
         raise WireError("The bundle of parts cannot be read.") from error
     at = _HEAD.size + length
     if len(entries) > BUNDLE_PARTS or min((size for _, _, size, _ in entries), default=0) < 0:

@@ -45,7 +45,7 @@ def unpack(data: bytes) -> Any:
         if not inflater.eof or inflater.unused_data:
             raise BatchError("it is cut short, or too large")
         return json.loads(text)
-    except (zlib.error, ValueError) as error:
+    except (zlib.error, ValueError, RecursionError) as error:
         raise BatchError(str(error)) from error
 
 

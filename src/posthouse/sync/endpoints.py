@@ -31,6 +31,7 @@ def state(request: HttpRequest, caller: Caller) -> dict[str, Any]:
 def batch(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     """Take over a batch."""
     require_same_version(caller)
+    copying.received(caller.server)  # before anything of it is unpacked: only the master may have that done
     try:
         counts = copying.take(batches.loads(request.body, NAMES), caller.server)
     except batches.BatchError as error:

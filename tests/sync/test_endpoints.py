@@ -1,0 +1,83 @@
+"""What a slave takes from whom: everything from its master, nothing from anybody else (D7)."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from posthouse.accounts.models import User
+from posthouse.cluster.models import Server
+from posthouse.relays import wire
+from posthouse.sync import batches
+from posthouse.sync.models import Received
+from tests.cluster.conftest import Signer, here, signer  # noqa: F401 - fixtures
+
+ENDS = {"everyone": {"servers": [], "users": []}, "by_hand": True, "change": 1}
+ROW = ["0" * 32, "eve", "Eve", "eve@tokyo.example", "administrator", True, "!", None, False, None]
+CALLS = {
+    "state": b'{"start_over": true}',
+    "batch": batches.pack({"after": 7, "upto": 8, "rows": {"users": [ROW]}}),
+    "finish": batches.pack(ENDS),
+}
+DEEP = b"[" * 100_000
+
+
+def send(client: Client, signer: Signer, name: str, body: bytes) -> HttpResponse:  # noqa: F811
+    path = reverse(f"sync:{name}")
+    headers: Any = signer.sign("POST", path, body=body)
+    return client.post(path, body, content_type="application/json", headers=headers, secure=True)
+
+
+@pytest.fixture
+def slave_of_rio(here: Server, rio: Server, alice: User) -> Received:  # noqa: F811
+    """This server as a slave of Rio, which has sent changes up to number 7."""
+    Server.objects.filter(pk=here.pk).update(role=Server.Role.SLAVE)
+    Server.objects.filter(pk=rio.pk).update(role=Server.Role.MASTER)
+    return Received.objects.create(master=rio, change=7)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_another_slave_of_the_cluster_may_push_nothing(
+    client: Client,
+    slave_of_rio: Received,
+    signer: Signer,
+    alice: User,
+    name: str,  # noqa: F811
+) -> None:
+    people = list(User.objects.values())
+    for body in (CALLS[name], b"what is this"):
+        answer = send(client, signer, name, body)
+        assert (answer.status_code, answer.json()["code"]) in {(409, "role"), (400, "")}
+        assert answer.status_code == 409 or name == "state", "nothing is unpacked for whoever is not the master"
+    assert list(User.objects.values()) == people
+    assert Received.objects.get().change == 7
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_server_that_is_no_slave_takes_nothing(client: Client, signer: Signer, alice: User, name: str) -> None:  # noqa: F811
+    answer = send(client, signer, name, CALLS[name])
+    assert (answer.status_code, answer.json()["code"]) == (409, "role")
+    assert [user.login for user in User.objects.all()] == ["alice"]
+
+
+@pytest.mark.parametrize(("name", "body"), [("state", DEEP), ("batch", zlib.compress(DEEP))])
+def test_json_that_is_nested_too_deep_is_refused_and_breaks_nothing(
+    client: Client,
+    slave_of_rio: Received,
+    signer: Signer,
+    name: str,
+    body: bytes,  # noqa: F811
+) -> None:
+    slave_of_rio.master = signer.server
+    slave_of_rio.save()
+    assert send(client, signer, name, body).status_code == 400
+
+
+def test_a_bundle_whose_head_is_nested_too_deep_is_refused() -> None:
+    with pytest.raises(wire.WireError):
+        list(wire.unpack(len(DEEP).to_bytes(4) + DEEP))
