@@ -16,6 +16,7 @@ from posthouse.store.errors import StoreMissing, in_words
 
 # More would be refused by writev (IOV_MAX).
 PIECES = 1024
+FOLDERS = 256
 
 
 class Disk:
@@ -58,6 +59,16 @@ class Disk:
         """Remove the file, if it is there."""
         with in_words(), suppress(FileNotFoundError):
             self.path(blob).unlink()
+
+    def files(self, folder: int) -> Iterator[tuple[UUID, os.stat_result]]:
+        """Yield the blobs that lie in one of the folders (from 0 to FOLDERS - 1), with what is known of their files.
+
+        Raises StoreError.
+        """
+        with in_words(), suppress(FileNotFoundError), os.scandir(self.root / f"{folder:02x}") as entries:
+            for entry in entries:
+                with suppress(ValueError, FileNotFoundError):  # not one of ours, or it has gone meanwhile
+                    yield UUID(entry.name), entry.stat(follow_symlinks=False)
 
     def free(self) -> int:
         """Return the bytes that may still be written."""
