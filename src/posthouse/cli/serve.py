@@ -66,10 +66,13 @@ def prepare() -> None:
 
 def in_child(work: Callable[[], None]) -> None:
     """Run `work` in a process of its own and stop if it fails, so that this one keeps no connection and no thread."""
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            # Else it would go on migrating, and the next start would do the same at the same time.
+            processes.die_with_parent(parent)
             work()
             code = 0
         except Stop as stop:
