@@ -60,9 +60,9 @@ def test_a_call_said_again_with_its_key_makes_no_second_package(as_alice, bob):
     assert Package.objects.count() == 2
 
 
-def test_a_key_names_only_calls_of_the_same_person(as_alice, bob, client):
+def test_a_key_names_only_calls_of_the_same_person(as_alice, bob, client, paris):
     first = send(as_alice, key="k1").json()["package"]
-    client.force_login(bob)
+    client.force_login(make_user("dora", paris))
     assert send(client, key="k1").json()["package"] != first
 
 
@@ -143,9 +143,9 @@ def test_a_package_whose_closing_was_lost_is_closed_when_its_sender_asks(as_alic
     assert (state["status"], state["right"], state["files"]) == ("relaying", None, [])
 
 
-def test_nobody_else_is_told_how_to_upload(client, draft, bob, admin):
+def test_nobody_else_is_told_how_to_upload(client, draft, paris, admin):
     package = draft()
-    for user in (bob, admin):
+    for user in (make_user("dora", paris), admin):
         client.force_login(user)
         assert client.get(reverse("packages:upload", args=[package.pk])).status_code == 404
         assert client.post(reverse("packages:discard", args=[package.pk])).status_code == 404
