@@ -38,6 +38,17 @@ def test_init_makes_a_server_whose_secrets_only_its_owner_can_read(server: Local
     assert server.run("check").stdout == "Nothing is wrong.\n"
 
 
+def test_the_database_is_for_its_owner_only_even_in_a_folder_that_others_may_open(server: LocalServer) -> None:
+    data = server.folder / "data"
+    data.mkdir()
+    data.chmod(0o755)
+    server.init()
+    databases = list(data.glob("posthouse.sqlite3*"))
+    assert databases
+    assert {stat.S_IMODE(path.stat().st_mode) for path in databases} == {0o600}
+    assert "chmod 700" in server.run("check").stdout
+
+
 def test_a_second_init_overwrites_nothing_and_completes_what_is_missing(server: LocalServer) -> None:
     server.init()
     before = _files(server)

@@ -58,8 +58,10 @@ def django_ready(quiet: bool = True) -> Options:
 
 
 def setup(found: Options, quiet: bool = True) -> None:
-    """Load the apps."""
+    """Load the apps. What this process writes from now on, the database first of all, is for its owner only."""
     from posthouse.config import logs
+
+    os.umask(0o077)
 
     if quiet:
         logs.configure(found, sys.stderr, logging.WARNING)
