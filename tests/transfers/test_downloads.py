@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
-from posthouse.packages.models import Download
+from posthouse.packages.models import Download, Package
 from posthouse.store import blobs
 from posthouse.transfers.asgi import application
 from posthouse.transfers.downloads import disposition
@@ -92,6 +92,11 @@ def test_a_broken_download_goes_on_by_range(get, arrived) -> None:
 def test_empty_files_come_too(get) -> None:
     answer = get(2)
     assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"", "0")
+
+
+def test_a_zip_file_does_not_show_under_a_name_that_is_not_its_own(get, arrived) -> None:
+    Package.objects.filter(pk=arrived[0].pk).update(title="photo \u202egnp/\u2066x")
+    assert "filename*=UTF-8''photo%20gnp_x.zip" in get("all.zip").headers["content-disposition"]
 
 
 def test_all_files_come_as_a_zip_file_of_known_length(get, arrived) -> None:

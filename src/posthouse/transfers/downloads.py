@@ -14,7 +14,7 @@ from django.urls import reverse
 from posthouse.accounts.sessions import user_for_cookie
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
-from posthouse.packages import access
+from posthouse.packages import access, names
 from posthouse.packages.models import Download, File, Package
 from posthouse.store import blobs
 from posthouse.transfers import ranges
@@ -109,6 +109,11 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
+def _plain(title: str) -> str:
+    """Return a title as a part of a file's name. A title may turn the direction of writing; a name may not show so."""
+    return "".join(c for c in title.replace("/", "_") if not names.misleading(c))
+
+
 def _find(request: Request, package_id: UUID, name: str) -> tuple[UUID, Thing]:
     """Return who asks, and what for; what is not his is not there. Blocks. Raises Refused."""
     user = user_for_cookie(request.headers.get("cookie", ""))
@@ -144,7 +149,7 @@ def _zip(package: Package, files: list[File]) -> Thing:
     for file in files:
         digest.update(file.path.encode() + b"\0" + bytes(file.blob.digest if file.blob else b""))
     return Thing(
-        name=f"{package.title.replace('/', '_')}.zip",
+        name=f"{_plain(package.title)}.zip",
         media_type="application/zip",
         size=layout.size,
         etag=f'"{digest.hexdigest()}"',
