@@ -30,9 +30,10 @@ fmt: .venv/.dev ## Lay out the code as the checks want it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/.dev ## Measure uploads, downloads and relays beside others on this machine
+# From the command line only: some systems keep a NAME in the environment.
+bench: .venv/.dev ## Measure beside others on this machine (make bench NAME=upload for one figure)
 	@scripts/debian nginx:nginx-light
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(if $(filter command,$(origin NAME)),$(NAME))
 
 lock: .cache/tools ## Resolve the requirements anew (make lock ARGS=--upgrade for the newest versions)
 	.cache/tools/bin/uv pip compile $(ARGS) -q --universal --python-version 3.11 --generate-hashes --no-annotate \
