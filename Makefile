@@ -17,7 +17,7 @@ demo: .venv/.runtime ## Show a cluster of three servers on this machine (about a
 	@$(BIN)/python -m posthouse.cli demo
 
 test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (needs chromium and postgresql)
-	@scripts/debian chromium:chromium pg_virtualenv:postgresql
+	@scripts/debian chromium:chromium pg_virtualenv:postgresql unzip:unzip
 	@scripts/test
 
 check: .venv/.dev ## Check style, types, the direction of imports, templates and migrations
