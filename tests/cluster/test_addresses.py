@@ -37,6 +37,7 @@ def test_a_line_that_people_type_is_understood(typed: str, meant: Address) -> No
         "paris.example:",
         "paris.example:0",
         "paris.example:65536",
+        "paris.example:000443999999",
         "paris.example:²",
         "paris..example",
         "-paris.example",

@@ -50,7 +50,7 @@ def host(text: str) -> str:
 
 def port(text: str) -> int:
     """Return a port number. Raises BadAddress."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 65535:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or not 1 <= int(text) <= 65535:
         raise BadAddress(f"{text or 'Nothing'} is not a port. A port is a number from 1 to 65535; HTTPS has 443.")
     return int(text)
 
