@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,6 +76,10 @@ class Chaos:
         self.folder = folder
         self.post = Post()
         self.hooligan = Hooligan(list(self.servers.values()), seed, say)
+        self.litter = 0
+        """Files in the stores that no record knows: the sweep would remove them after a day."""
+        self.settled = 0.0
+        """Seconds from the end of the killing until all was fetched."""
         self._random = Random(seed)
         self._closing_time = threading.Event()
         self._end = threading.Event()
@@ -93,6 +97,8 @@ class Chaos:
                 self.hooligan.rampage(seconds, pause)
                 self.hooligan.make_peace()
                 self._closing_time.set()
+                calm = time.monotonic()
+            self.settled = time.monotonic() - calm
             self._check_copies()
             for server in (paris, *slaves):
                 if server.stop():
@@ -222,8 +228,7 @@ class Chaos:
         files = {path.name for path in (server.folder / "data" / "store").rglob("*") if path.is_file()}
         if blobs - files:
             wrong.append(f"{len(blobs - files)} blobs at {server.name} have no file")
-        if files - blobs:
-            self.hooligan.kills["files that nobody knows"] += len(files - blobs)
+        self.litter += len(files - blobs)
 
     def _check_packages(self, server: RealServer) -> None:
         """Every package is there once, complete, and delivered once to each of its recipients who live here."""
@@ -298,7 +303,7 @@ def main() -> int:
             say=lambda line: print(line, flush=True),
         )
         complaints = chaos.run(asked.minutes * 60, asked.pause)
-        print(summary(chaos.post, chaos.hooligan.kills), f"Seed {asked.seed}, {time.monotonic() - start:.0f} s.")
+        print(summary(chaos), f"Seed {asked.seed}, {time.monotonic() - start:.0f} s.")
         for complaint in complaints:
             print(f"WRONG: {complaint}")
         if complaints:
@@ -308,10 +313,14 @@ def main() -> int:
     return bool(complaints)
 
 
-def summary(post: Post, kills: Mapping[str, int]) -> str:
+def summary(chaos: Chaos) -> str:
     """Return what happened in a line."""
-    blows = ", ".join(f"{count} x {kind}" for kind, count in sorted(kills.items()))
-    return f"{len(post.letters)} packages sent, {len(post.fetched)} times fetched; kill -9: {blows}."
+    blows = ", ".join(f"{count} x {kind}" for kind, count in sorted(chaos.hooligan.kills.items()))
+    return (
+        f"{len(chaos.post.letters)} packages sent, {len(chaos.post.fetched)} times fetched,"
+        f" the last {chaos.settled:.0f} s after the killing; kill -9: {blows};"
+        f" {chaos.litter} files left that nobody knows."
+    )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ class Client(Browser):
     """One person at one server."""
 
     def log_in(self, login: str, password: str) -> None:
-        """Log in by the page for it. Raises ClientError when that is refused."""
+        """Log in by the page for it, as nobody before. Raises ClientError when that is refused."""
+        self.cookies.clear()  # a log-in whose answer was lost may have succeeded, and there is no form for a second
         answer = self.fill_in(self.get("login/"), {"username": login, "password": password})
         if answer.status != 200 or not any(
             name.startswith("posthouse_") and "csrf" not in name for name in self.cookies
