@@ -50,5 +50,5 @@ def register(kind: Kind[Any]) -> None:
 
 
 def register_periodic(name: str, seconds: float, run: Callable[[], object]) -> None:
-    """Have the worker call `run` when it starts, and again each `seconds` after it returned."""
+    """Have the worker call `run` when it starts, and again each `seconds` (infinity: never) after it returned."""
     periodics[name] = Periodic(name, seconds, run)

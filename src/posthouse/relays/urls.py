@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from posthouse.relays import views
+from posthouse.relays import knock, views
 
 app_name = "relays"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("back", knock.back, name="back"),
     path("<uuid:package_id>/", views.package, name="package"),
     path("<uuid:relay_id>/retry", views.retry, name="retry"),
     path("<uuid:relay_id>/cancel", views.cancel, name="cancel"),

@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from posthouse.jobs.worker import Kind, register, register_periodic
 from posthouse.packages.models import Package
 from posthouse.packages.signals import package_closed
-from posthouse.relays import links, queue, sender
+from posthouse.relays import knock, links, queue, sender
 from posthouse.relays.receiver import forget_abandoned
 
 
@@ -21,4 +21,5 @@ def _relay_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG0
 
 register(Kind("relay", links.due, sender.run, settings.POSTHOUSE.relay_workers))
 register_periodic("end relays to removed servers", 5, queue.end_removed)
+register_periodic("tell the others that this server is back", float("inf"), knock.in_passing)
 register_periodic("forget abandoned arrivals", 3600, forget_abandoned)
