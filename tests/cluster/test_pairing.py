@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from posthouse.accounts.models import User
-from posthouse.cluster import endpoints, identity, pairing, servers
+from posthouse.cluster import endpoints, identity, looking, pairing, servers
 from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.errors import CallError, NameUnknown, NotPosthouse, NotTrusted
 from posthouse.cluster.models import Server
@@ -223,6 +225,38 @@ def test_what_is_no_posthouse_is_said_to_be_none(
 ) -> None:
     monkeypatch.setattr(far, "send", lambda *_: Reply(200, {}, body))
     with pytest.raises(NotPosthouse, match="not a Posthouse server"):
+        pairing.look("tokyo.example")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"name": "x" * 61},
+        {"name": ""},
+        {"name": "tok\u202eyo"},
+        {"version": "1" * 41},
+        {"keys": ["no key"]},
+        {"keys": [None] * 5},
+        {"role": "emperor"},
+        {"id": "tokyo"},
+    ],
+)
+def test_a_server_that_says_of_itself_what_cannot_be_is_not_taken_for_one(
+    alone: Server, far: Far, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
+) -> None:
+    """Its answer is proven, and strangers give it: nothing of it is written down, or shown, unseen."""
+    keys = [identity.public_key(), *said.get("keys", [])]
+
+    def send(_place: object, _method: str, target: str, *_: object) -> Reply:
+        (nonce,) = parse_qs(urlsplit(target).query)["nonce"]
+        text = json.dumps(json.loads(looking.describe(nonce)["document"]) | said | {"keys": keys})
+        signature = identity.private_key().sign(looking._to_sign(nonce, text))
+        return Reply(
+            200, {}, json.dumps({"document": text, "signature": base64.b64encode(signature).decode()}).encode()
+        )
+
+    monkeypatch.setattr(far, "send", send)
+    with pytest.raises(NotPosthouse, match="another language"):
         pairing.look("tokyo.example")
 
 

@@ -58,6 +58,22 @@ def test_a_fencing_number_that_was_not_signed_is_refused(signer: Signer) -> None
         signatures.verify("GET", PATH, "", signer.sign("GET", PATH) | {"Posthouse-Fence": "9"})
 
 
+def test_numbers_and_versions_that_cannot_be_written_down_are_refused(
+    signer: Signer, here: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sign(fence: int | None = None) -> dict[str, str]:
+        digest = signatures.content_digest(b"")
+        return signatures.sign_as(
+            signer.server.id, signer.key, ("PUT", PATH, ""), to=here.id, content_digest=digest, fence=fence
+        )
+
+    with pytest.raises(SignatureRefused, match="fencing number"):
+        signatures.verify("PUT", PATH, "", sign(10**18))
+    monkeypatch.setattr(posthouse, "__version__", "1" * 41)
+    with pytest.raises(SignatureRefused, match="no version"):
+        signatures.verify("PUT", PATH, "", sign())
+
+
 Change = Callable[[dict[str, str]], dict[str, str]]
 
 

@@ -22,12 +22,13 @@ import posthouse
 from posthouse.cluster import calls, certificate, identity, servers
 from posthouse.cluster.addresses import Address
 from posthouse.cluster.errors import NotPosthouse, NotTrusted
-from posthouse.cluster.models import Server
+from posthouse.cluster.models import NAME_LENGTH, VERSION_LENGTH, Server
 from posthouse.cluster.transport import Place
 
 CONTEXT = b"posthouse identity 1\n"
 TIMEOUT_SECONDS = 15.0
 LIMIT = 16 * 1024
+MOST_KEYS = 4
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def look(address: Address) -> Found:
             [str(key) for key in document["keys"]],
             shown.pin if shown.problem else "",
         )
+        _check(found)
     except (KeyError, ValueError, TypeError) as error:
         raise NotPosthouse(f"The server at {where} speaks another language: is it of another version?") from error
     if shown.problem and document.get("certificate") != shown.pin:
@@ -127,6 +129,17 @@ def _proven(body: bytes, nonce: str, where: str) -> dict[str, Any]:
     except InvalidSignature as error:
         raise NotTrusted(f"The server at {where} could not prove that the key it shows is its own.") from error
     return document
+
+
+def _check(found: Found) -> None:
+    """Raise ValueError unless what a server says of itself can be written down, and its keys are keys."""
+    for text, length in ((found.name, NAME_LENGTH), (found.version, VERSION_LENGTH)):
+        if not text.isprintable() or not 0 < len(text) <= length:
+            raise ValueError("no proper name or version")
+    if len(found.keys) > MOST_KEYS:
+        raise ValueError("too many keys")
+    for key in found.keys:
+        identity.load_public(key)
 
 
 def _to_sign(nonce: str, document: str) -> bytes:

@@ -11,6 +11,8 @@ from django.db.models.functions import Lower
 from posthouse.lib.ids import uuid7
 
 DEFAULT_NAMESPACE = "/aspera/faspex"
+NAME_LENGTH = 60
+VERSION_LENGTH = 40
 
 
 class Server(models.Model):
@@ -22,7 +24,7 @@ class Server(models.Model):
         SLAVE = "slave", "Slave"
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(max_length=60)
+    name = models.CharField(max_length=NAME_LENGTH)
     host = models.CharField("Host name or IP address", max_length=253)
     namespace = models.CharField("URL namespace", max_length=200, default=DEFAULT_NAMESPACE)
     port = models.PositiveIntegerField("HTTPS port", default=443)
@@ -44,7 +46,7 @@ class Server(models.Model):
         default="",
         help_text="SHA-256 of its self-made certificate, hex; empty: its certificate is checked against the CAs",
     )
-    version = models.CharField(max_length=40, blank=True, default="")
+    version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
     change = models.PositiveBigIntegerField(default=0, editable=False, db_index=True)

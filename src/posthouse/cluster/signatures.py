@@ -36,7 +36,7 @@ from http_message_signatures import (
 import posthouse
 from posthouse.cluster import identity, servers
 from posthouse.cluster.errors import SignatureRefused
-from posthouse.cluster.models import Nonce, Server
+from posthouse.cluster.models import VERSION_LENGTH, Nonce, Server
 
 WINDOW = timedelta(seconds=300)
 TAG = "posthouse"
@@ -167,8 +167,10 @@ def _verify(method: str, path: str, query: str, headers: dict[str, str]) -> Call
     _check_nonce(str(result.parameters["keyid"]), result.nonce)
     algorithm, digest = parse_digest(headers["content-digest"])
     fence = headers.get(FENCE)
-    if fence is not None and not fence.isdecimal():
+    if fence is not None and not (fence.isdecimal() and len(fence) <= 18):  # as much as the database holds
         raise SignatureRefused("The fencing number of the call is no number.")
+    if len(headers["posthouse-version"]) > VERSION_LENGTH:
+        raise SignatureRefused("The version of the caller is no version.")
     return Caller(sender, headers["posthouse-version"], algorithm, digest, None if fence is None else int(fence))
 
 
