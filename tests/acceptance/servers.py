@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -145,7 +145,9 @@ def _new_database(name: str) -> str | None:
         return None
     database = f"posthouse_{name}_{os.getpid()}_{next(_numbers)}"
     _at_postgresql(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+    parts = urlsplit(url)
+    # Not urlunsplit: of an URL without a host it would leave out the two slashes, and libpq wants them.
+    return f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{parts.query}" if parts.query else "")
 
 
 def _at_postgresql(statement: sql.Composed) -> None:
