@@ -9,7 +9,7 @@ import pytest
 from posthouse.cluster import pairing, servers
 from posthouse.cluster.models import Server
 from posthouse.sync import feed
-from tests.cluster.conftest import far, far_process  # noqa: F401 - fixtures
+from tests.cluster.conftest import far, far_process, here, signer  # noqa: F401 - fixtures
 from tests.cluster.far import Far
 
 

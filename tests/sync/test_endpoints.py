@@ -15,7 +15,7 @@ from posthouse.cluster.models import Server
 from posthouse.relays import wire
 from posthouse.sync import batches
 from posthouse.sync.models import Received
-from tests.cluster.conftest import Signer, here, signer  # noqa: F401 - fixtures
+from tests.cluster.conftest import Signer
 
 ENDS = {"everyone": {"servers": [], "users": []}, "by_hand": True, "change": 1}
 ROW = ["0" * 32, "eve", "Eve", "eve@tokyo.example", "administrator", True, "!", None, False, None]
@@ -27,14 +27,14 @@ CALLS = {
 DEEP = b"[" * 100_000
 
 
-def send(client: Client, signer: Signer, name: str, body: bytes) -> HttpResponse:  # noqa: F811
+def send(client: Client, signer: Signer, name: str, body: bytes) -> HttpResponse:
     path = reverse(f"sync:{name}")
     headers: Any = signer.sign("POST", path, body=body)
     return client.post(path, body, content_type="application/json", headers=headers, secure=True)
 
 
 @pytest.fixture
-def slave_of_rio(here: Server, rio: Server, alice: User) -> Received:  # noqa: F811
+def slave_of_rio(here: Server, rio: Server, alice: User) -> Received:
     """This server as a slave of Rio, which has sent changes up to number 7."""
     Server.objects.filter(pk=here.pk).update(role=Server.Role.SLAVE)
     Server.objects.filter(pk=rio.pk).update(role=Server.Role.MASTER)
@@ -47,7 +47,7 @@ def test_another_slave_of_the_cluster_may_push_nothing(
     slave_of_rio: Received,
     signer: Signer,
     alice: User,
-    name: str,  # noqa: F811
+    name: str,
 ) -> None:
     people = list(User.objects.values())
     for body in (CALLS[name], b"what is this"):
@@ -59,7 +59,7 @@ def test_another_slave_of_the_cluster_may_push_nothing(
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_server_that_is_no_slave_takes_nothing(client: Client, signer: Signer, alice: User, name: str) -> None:  # noqa: F811
+def test_a_server_that_is_no_slave_takes_nothing(client: Client, signer: Signer, alice: User, name: str) -> None:
     answer = send(client, signer, name, CALLS[name])
     assert (answer.status_code, answer.json()["code"]) == (409, "role")
     assert [user.login for user in User.objects.all()] == ["alice"]
@@ -71,7 +71,7 @@ def test_json_that_is_nested_too_deep_is_refused_and_breaks_nothing(
     slave_of_rio: Received,
     signer: Signer,
     name: str,
-    body: bytes,  # noqa: F811
+    body: bytes,
 ) -> None:
     slave_of_rio.master = signer.server
     slave_of_rio.save()
