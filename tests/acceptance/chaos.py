@@ -11,23 +11,24 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TypeVar
-from uuid import UUID
+from uuid import uuid4
 
 from urllib3.exceptions import HTTPError
 
 from posthouse.cli import parcels
 from posthouse.cli.browser import ClientError
 from posthouse.cli.client import Client
-from posthouse.cli.parcels import Parcel
 from posthouse.cli.patience import Patience
 from tests.acceptance.hooligan import Hooligan
+from tests.acceptance.post import Letter, Post, accounts, litter
 from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running
 
 CITIES = ("paris", "tokyo", "rio")
@@ -36,29 +37,6 @@ PATIENCE_SECONDS = 120.0
 ARRIVAL_SECONDS = 240.0
 """How long after the last blow everything must have arrived: a link that failed many times waits for a while."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A package that somebody sent."""
-
-    sender: str
-    recipients: tuple[str, ...]
-    parcel: Parcel
-
-
-@dataclass
-class Post:
-    """What was sent, what came, and what went wrong. Threads add to it."""
-
-    letters: dict[str, Letter] = field(default_factory=dict)
-    fetched: set[tuple[str, str]] = field(default_factory=set)
-    """(log-in name, package): seen by a recipient, fetched, and found equal."""
-    complaints: list[str] = field(default_factory=list)
-
-    def awaited(self) -> set[tuple[str, str]]:
-        """Return (log-in name, package) of all that was sent, but not fetched yet."""
-        return {(to, package) for package, letter in self.letters.items() for to in letter.recipients} - self.fetched
 
 
 class Chaos:
@@ -72,9 +50,10 @@ class Chaos:
             # Syncs often, and however often one fails it is tried again: nobody is there to start one by hand.
             server.settings = {"sync_seconds": "5", "sync_failures": "1000", "log": "text"}
         self.people = dict(zip(("alice", "bob", "carla"), self.servers, strict=False))
+        self.complaints: list[str] = []
         self.parcels = [parcels.big(folder / "big", size), parcels.many(folder / "many", files, 40_000)]
         self.folder = folder
-        self.post = Post()
+        self.post = Post(self.people)
         self.hooligan = Hooligan(list(self.servers.values()), seed, say)
         self.litter = 0
         """Files in the stores that no record knows: the sweep would remove them after a day."""
@@ -102,11 +81,12 @@ class Chaos:
             self._check_copies()
             for server in (paris, *slaves):
                 if server.stop():
-                    self.post.complaints.append(f"{server.name} did not stop cleanly")
+                    self.complaints.append(f"{server.name} did not stop cleanly")
                 if left := server.processes():
-                    self.post.complaints.append(f"{len(left)} processes of {server.name} were left over")
-                self._check_records(server)
-        return self.hooligan.complaints + self.post.complaints
+                    self.complaints.append(f"{len(left)} processes of {server.name} were left over")
+                self.complaints += self.post.complaints(server)
+                self.litter += litter(server)
+        return self.hooligan.complaints + self.complaints
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -119,35 +99,27 @@ class Chaos:
                 others.append(pool.submit(self._fetch, login))
             try:
                 yield
-                for sending in senders:
-                    sending.result()
+                wait(senders)
                 over = time.monotonic() + ARRIVAL_SECONDS
                 while self.post.awaited() and time.monotonic() < over and not any(one.done() for one in others[1:]):
                     time.sleep(0.1)
             finally:
                 self._closing_time.set()
                 self._end.set()
-            for one in others:
-                one.result()
+        for one in (*senders, *others):
+            if error := one.exception():
+                self.complaints.append("".join(traceback.format_exception(error)))
         for login, package in self.post.awaited():
-            self.post.complaints.append(f"package {package} did not reach {login}")
+            self.complaints.append(f"package {package} did not reach {login}")
 
     def _send(self, login: str, random: Random) -> None:
         """Send one package after another, to everybody else or to some, until it is closing time."""
         with self._client(login) as person:
-            number = 0
+            others = [other for other in self.people if other != login]
             while not self._closing_time.is_set():
-                number += 1
-                others = [other for other in self.people if other != login]
-                letter = Letter(
-                    login, tuple(random.sample(others, random.randint(1, len(others)))), random.choice(self.parcels)
-                )
-                key = secrets.token_hex(8)
-                draft = insist(
-                    lambda key=key, letter=letter: person.new_package(
-                        "Rushes", list(letter.recipients), letter.parcel.files, key=key
-                    )
-                )
+                recipients = random.sample(others, random.randint(1, len(others)))
+                letter = Letter(login, tuple(recipients), random.choice(self.parcels))
+                draft = insist(partial(person.new_package, "Rushes", recipients, letter.parcel.files, key=uuid4().hex))
                 self.post.letters[draft.id] = letter
                 person.upload(draft, letter.parcel.files, PATIENCE_SECONDS)
                 self._closing_time.wait(random.uniform(0, 2))
@@ -180,7 +152,7 @@ class Chaos:
             number = 0
             while not self._closing_time.wait(2):
                 number += 1
-                insist(lambda number=number: self._account(admin, f"guest{number}"))
+                insist(partial(self._account, admin, f"guest{number}"))
 
     def _account(self, admin: Client, login: str) -> None:
         """Make an account, unless it is there already: the answer to the last try may have been lost."""
@@ -196,73 +168,14 @@ class Chaos:
     def _check_copies(self) -> None:
         """Have all slaves the master's accounts, without anybody's help?"""
         paris, *slaves = self.servers.values()
-        wanted = _accounts(paris)
+        wanted = accounts(paris)
         over = time.monotonic() + 60
         for slave in slaves:
-            while _accounts(slave) != wanted:
+            while accounts(slave) != wanted:
                 if time.monotonic() > over:
-                    self.post.complaints.append(f"the accounts of {slave.name} are not those of the master")
+                    self.complaints.append(f"the accounts of {slave.name} are not those of the master")
                     break
                 time.sleep(0.2)
-
-    def _check_records(self, server: RealServer) -> None:
-        """Look into the records of a server that has stopped."""
-        wrong = self.post.complaints
-        if not server.database_url and (found := server.query("PRAGMA integrity_check")) != [("ok",)]:
-            wrong.append(f"the database of {server.name} is damaged: {found}")
-        for work in ("relays_relay", "sync_run"):
-            for state, error in server.query(
-                f"SELECT state, last_error FROM {work} WHERE state NOT IN ('done', 'failed')"
-                f" OR (state = 'failed' AND '{work}' = 'relays_relay')"
-            ):
-                if work == "relays_relay" or state == "active":
-                    wrong.append(f"{work} at {server.name} is {state}: {error}")
-        for state, count in server.query(
-            "SELECT state, count(*) FROM relays_arrival WHERE state <> 'committed' GROUP BY state"
-        ):
-            wrong.append(f"{count} arrivals at {server.name} are {state}")
-        if held := server.query("SELECT id FROM transfers_upload WHERE lease_holder <> ''"):
-            wrong.append(f"{len(held)} uploads at {server.name} are still held")
-        self._check_packages(server)
-        blobs = {str(UUID(str(pk))) for (pk,) in server.query("SELECT id FROM store_blob WHERE size > 0")}
-        files = {path.name for path in (server.folder / "data" / "store").rglob("*") if path.is_file()}
-        if blobs - files:
-            wrong.append(f"{len(blobs - files)} blobs at {server.name} have no file")
-        self.litter += len(files - blobs)
-
-    def _check_packages(self, server: RealServer) -> None:
-        """Every package is there once, complete, and delivered once to each of its recipients who live here."""
-        wrong = self.post.complaints
-        packages = [
-            (str(UUID(str(pk))), status) for pk, status in server.query("SELECT id, status FROM packages_package")
-        ]
-        for package, status in packages:
-            if status != "complete":
-                wrong.append(f"package {package} at {server.name} is {status}")
-            if package not in self.post.letters:
-                wrong.append(f"package {package} at {server.name} was made by nobody")
-        here = {
-            package
-            for package, letter in self.post.letters.items()
-            if any(self.people[login] == server.name for login in (letter.sender, *letter.recipients))
-        }
-        if here != {package for package, _ in packages}:
-            wrong.append(f"{server.name} has not the packages that it should have")
-        delivered = sorted(
-            (login, str(UUID(str(package))))
-            for login, package in server.query(
-                "SELECT u.login, d.package_id FROM packages_delivery d JOIN accounts_user u ON u.id = d.recipient_id"
-                " WHERE d.available_at IS NOT NULL"
-            )
-        )
-        wanted = sorted(
-            (login, package)
-            for package, letter in self.post.letters.items()
-            for login in letter.recipients
-            if self.people[login] == server.name
-        )
-        if delivered != wanted:
-            wrong.append(f"the deliveries at {server.name} are not one for each recipient")
 
 
 def insist(work: Callable[[], T]) -> T:
@@ -273,14 +186,6 @@ def insist(work: Callable[[], T]) -> T:
             return work()
         except (HTTPError, OSError, ClientError) as error:
             patience.wait(error)
-
-
-def _accounts(server: RealServer) -> list[tuple[str, ...]]:
-    rows = server.query(
-        "SELECT u.id, u.login, u.email, h.name FROM accounts_user u LEFT JOIN cluster_server h ON h.id = u.home_id"
-        " WHERE NOT u.local AND u.removed_at IS NULL"
-    )
-    return sorted(tuple(map(str, row)) for row in rows)
 
 
 def main() -> int:
