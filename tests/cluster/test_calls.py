@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from posthouse.cluster import calls, certificate, signatures
 from posthouse.cluster.errors import (
+    Broken,
     Failed,
     Kind,
     NameUnknown,
@@ -33,6 +34,7 @@ from posthouse.cluster.errors import (
     WrongClock,
 )
 from posthouse.cluster.models import Server
+from posthouse.cluster.transport import Place, Reply
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -191,6 +193,21 @@ def test_a_call_is_made_once_more_when_a_kept_connection_breaks(far_side: Server
     assert calls.call(far_side, "POST", "x", json={}).json() == {"yes": True}
     nonces = {headers["signature-input"] for _, headers, _ in Handler.came}
     assert len(nonces) == len(Handler.came) == 3, "and each time it was signed anew"
+
+
+def test_nobody_knows_whether_a_call_was_carried_out_when_the_second_one_finds_nobody(far_side: Server) -> None:
+    class Dying(calls.Network):
+        def send(self, place: Place, *_: object) -> Reply:
+            if not failures:
+                raise NoConnection("Nothing answers.")
+            raise failures.pop()
+
+    failures = [Broken("The connection broke.")]
+    with calls.through(Dying()), pytest.raises(Broken):
+        calls.call(far_side, "POST", "x", json={})
+    assert failures == []
+    with calls.through(Dying()), pytest.raises(NoConnection):
+        calls.call(far_side, "POST", "x", json={})
 
 
 def test_a_body_in_pieces_is_not_sent_twice(far_side: Server) -> None:

@@ -117,10 +117,13 @@ def call(
 
     try:
         reply = _by_any_way(server, once)
-    except Broken:
+    except Broken as broken:
         if not isinstance(body, bytes):
             raise
-        reply = _by_any_way(server, once)
+        try:
+            reply = _by_any_way(server, once)
+        except NoConnection:
+            raise broken from None  # nothing was sent now, but the first call may have been carried out
     return understand(reply, server.name)
 
 
