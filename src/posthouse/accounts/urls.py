@@ -10,6 +10,7 @@ from posthouse.accounts import views
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", views.Login.as_view(), name="login"),
+    path("login/hand-over/", views.arrive, name="arrive"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("profile/", views.me, name="me"),
     path("accounts/", views.index, name="list"),

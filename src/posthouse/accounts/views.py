@@ -5,21 +5,27 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
+from csp.decorators import csp_replace
+from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from posthouse.accounts import access, people
+from posthouse.accounts import access, handover, people
 from posthouse.accounts.access import administrator_required
 from posthouse.accounts.forms import LoginForm, PasswordForm, PersonForm
 from posthouse.accounts.models import User
+from posthouse.cluster.models import Server
 from posthouse.web.paging import page
 
+BACKEND = "posthouse.accounts.backends.PasswordBackend"
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -35,8 +41,43 @@ class Login(LoginView):
         home = access.elsewhere(form.get_user())
         if home is None:
             return super().form_valid(form)
-        context = {"home": home, "url": access.address(home, "accounts:login")}
-        return render(self.request, "accounts/elsewhere.html", context, status=403)
+        return _elsewhere(self.request, form.get_user(), home, self.get_redirect_url())
+
+
+def _elsewhere(request: HttpRequest, user: User, home: Server, goal: str) -> HttpResponse:
+    """Show the way to a user's home server, where he is logged in without typing his password again (D3)."""
+    context = {
+        "home": home,
+        "letter": handover.give(user, home, goal),
+        "arrive": access.address(home, "accounts:arrive"),
+        "url": access.address(home, "accounts:login"),
+    }
+
+    # The only page with a form that goes to another server, and to that server only.
+    @csp_replace({"form-action": [home.origin]})
+    def page(request: HttpRequest) -> HttpResponse:
+        response = render(request, "accounts/elsewhere.html", context, status=403)
+        # The home server wants to see where the form stood: by the policy of all other pages, browsers do not tell.
+        response.headers["Referrer-Policy"] = "strict-origin"
+        return response
+
+    return cast(HttpResponse, page(request))
+
+
+@csrf_exempt  # the module handover says why, and what it does instead
+@never_cache
+@sensitive_post_parameters()
+@form_methods
+def arrive(request: HttpRequest) -> HttpResponse:
+    """Log in whom another server of the cluster hands over (D3)."""
+    if request.method != "POST":  # an address from the history
+        return redirect("accounts:login")
+    try:
+        arrival = handover.take(request.POST.get("letter", ""), request.headers.get("Origin", ""))
+    except handover.Refused as refusal:
+        return render(request, "accounts/not_let_in.html", {"reason": str(refusal)}, status=403)
+    login(request, arrival.user, backend=BACKEND)
+    return redirect(arrival.goal or settings.LOGIN_REDIRECT_URL)
 
 
 @administrator_required

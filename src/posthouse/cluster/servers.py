@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 import posthouse
-from posthouse.cluster import certificate, identity
+from posthouse.cluster import addresses, certificate, identity
 from posthouse.cluster.models import Server
 
 
@@ -56,6 +56,14 @@ def page(server: Server, name: str, *args: Any) -> str:
     """Return the absolute address that the page called `name` has on a server."""
     path = reverse(name, args=args).removeprefix(settings.POSTHOUSE.prefix)
     return f"{server.origin}{server.namespace.rstrip('/')}{path}"
+
+
+def origins(server: Server) -> set[str]:
+    """Return what browsers call the origin of its pages: by its address, and by its alternate one."""
+    found = [(server.host, server.port)]
+    if server.alternate_address:
+        found.append(addresses.with_port(server.alternate_address, server.port))
+    return {Server(host=host.lower(), port=port).origin for host, port in found}
 
 
 def update(server: Server, facts: dict[str, Any]) -> bool:

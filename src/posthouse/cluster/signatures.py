@@ -21,7 +21,6 @@ from uuid import UUID
 import http_sf
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 from http_message_signatures import (
     ContentDigest,
@@ -34,7 +33,7 @@ from http_message_signatures import (
 )
 
 import posthouse
-from posthouse.cluster import identity, servers
+from posthouse.cluster import identity, nonces, servers
 from posthouse.cluster.errors import SignatureRefused
 from posthouse.cluster.models import VERSION_LENGTH, Nonce, Server
 
@@ -212,12 +211,8 @@ def _check_time(created: int, sender: Server) -> None:
 def _check_nonce(key: str, nonce: str | None) -> None:
     if not nonce:
         raise SignatureRefused("The signature has no nonce.")
-    digest = hashlib.sha256(f"{key} {nonce}".encode()).hexdigest()
-    try:
-        with transaction.atomic():
-            Nonce(digest=digest, seen_at=timezone.now()).save(force_insert=True)
-    except IntegrityError as error:
-        raise SignatureRefused("The same call came a second time, so it is refused.", "replay") from error
+    if not nonces.spend(f"{key} {nonce}"):
+        raise SignatureRefused("The same call came a second time, so it is refused.", "replay")
 
 
 def parse_digest(field: str) -> tuple[str, bytes]:

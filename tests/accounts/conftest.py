@@ -1,0 +1,5 @@
+"""Other servers for accounts: one that can sign, and a second whole one."""
+
+from __future__ import annotations
+
+from tests.cluster.conftest import far, far_process, here, signer  # noqa: F401 - fixtures

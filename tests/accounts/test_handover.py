@@ -1,0 +1,446 @@
+"""Who types his password at the wrong server is handed over to his home server, and nobody else is (M1, D3)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from posthouse.accounts import handover
+from posthouse.accounts.models import User
+from posthouse.cluster import calls, identity, letters, servers
+from posthouse.cluster.certificate import Certificate
+from posthouse.cluster.errors import NoConnection
+from posthouse.cluster.models import Server
+from posthouse.cluster.transport import Place, Reply
+from tests.cluster.conftest import Signer
+from tests.conftest import PASSWORD, make_user
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+TOKYO = "https://tokyo.example"
+
+
+@dataclass
+class Clock:
+    """A network on which every server tells its time, which differs from here by `ahead` seconds."""
+
+    ahead: float = 0
+    away: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def certificate(self, host: str, port: int) -> Certificate:
+        raise NotImplementedError
+
+    def send(
+        self,
+        place: Place,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes],
+        timeout: float,
+        limit: int,
+    ) -> Reply:
+        self.asked.append(target)
+        if self.away:
+            raise NoConnection("Nothing answers.")
+        return Reply(200, {}, json.dumps({"clock": timezone.now().timestamp() + self.ahead}).encode())
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[Clock]:
+    """The clocks of the other servers."""
+    network = Clock()
+    with calls.through(network):
+        yield network
+
+
+def letter(signer: Signer, user: User, purpose: str = handover.PURPOSE, asked: str = "", **other: Any) -> str:
+    """What tokyo would write about a user whose password it has found to be right, or something else."""
+    content = handover.content(user, asked) | other
+    return letters.write_as(signer.server.id, signer.key, servers.this().id, purpose, content)
+
+
+def bring(client: Client, text: str, origin: str | None = TOKYO) -> HttpResponse:
+    """Press the button on tokyo's page."""
+    headers = {} if origin is None else {"Origin": origin}
+    return client.post(reverse("accounts:arrive"), {"letter": text}, headers=headers, secure=True)
+
+
+def is_in(client: Client) -> bool:
+    return client.get(reverse("accounts:me"), secure=True).status_code == 200
+
+
+def log_in(client: Client, login: str, **more: str) -> HttpResponse:
+    return client.post(reverse("accounts:login"), {"username": login, "password": PASSWORD, **more}, secure=True)
+
+
+def letter_on(page: HttpResponse) -> str:
+    found = re.search(r'name="letter" value="([^"]+)"', page.content.decode())
+    assert found, page.content
+    return found[1]
+
+
+class TestAtTheWrongServer:
+    """Bob, who lives at tokyo, logs in here."""
+
+    def test_the_page_has_a_button_that_goes_on_at_the_home_server(self, client: Client, paris: Server, bob: User):
+        page = log_in(client, "bob")
+        assert page.status_code == 403
+        assert f'<form method="post" action="{TOKYO}{reverse("accounts:arrive")}">' in page.content.decode()
+        assert b"Go on at tokyo" in page.content
+        assert b"csrfmiddlewaretoken" not in page.content, "it is no affair of the other server's"
+
+    def test_no_session_is_made(self, client: Client, paris: Server, bob: User) -> None:
+        log_in(client, "bob")
+        assert not Session.objects.exists()
+        assert not is_in(client)
+
+    def test_only_this_page_may_send_a_form_elsewhere_and_only_to_the_home_server(
+        self, client: Client, paris: Server, bob: User, rio: Server
+    ) -> None:
+        Server.objects.filter(name="tokyo").update(port=8443)
+        page = log_in(client, "bob")
+        assert "form-action https://tokyo.example:8443;" in page.headers["Content-Security-Policy"] + ";"
+        form = client.get(reverse("accounts:login"), secure=True)
+        assert "form-action 'self'" in form.headers["Content-Security-Policy"]
+        assert (page.headers["Referrer-Policy"], form.headers["Referrer-Policy"]) == ("strict-origin", "same-origin")
+
+    def test_the_page_is_kept_nowhere(self, client: Client, paris: Server, bob: User) -> None:
+        assert "no-store" in log_in(client, "bob").headers["Cache-Control"]
+
+    def test_the_letter_stands_in_no_address_and_holds_no_password(
+        self, client: Client, paris: Server, bob: User
+    ) -> None:
+        page = log_in(client, "bob")
+        text = letter_on(page)
+        assert page.content.decode().count(text) == 1
+        assert not re.search(rf'(href|action)="[^"]*{re.escape(text)}', page.content.decode())
+        body = base64.urlsafe_b64decode(text.split(".")[0])
+        assert PASSWORD.encode() not in body
+        assert bob.password.encode() not in body
+
+    def test_the_letter_is_not_logged(
+        self, client: Client, paris: Server, bob: User, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = letter_on(log_in(client, "bob"))
+        bring(Client(), text)
+        written = "".join(capsys.readouterr())
+        assert "handed over" in written
+        assert text.split(".")[1] not in written
+
+    def test_no_letter_without_the_password(self, client: Client, paris: Server, bob: User) -> None:
+        form = {"username": "bob", "password": "guess"}
+        assert b'name="letter"' not in client.post(reverse("accounts:login"), form, secure=True).content
+
+
+class TestAtTheHomeServer:
+    """Alice, who lives here, was at tokyo."""
+
+    def test_the_person_is_logged_in(self, client: Client, signer: Signer, alice: User) -> None:
+        answer = bring(client, letter(signer, alice))
+        assert (answer.status_code, answer.headers["Location"]) == (302, reverse("packages:received"))
+        assert is_in(client)
+
+    def test_the_session_is_a_new_one(self, client: Client, signer: Signer, alice: User, paris: Server) -> None:
+        client.force_login(make_user("mallory", paris))
+        before = client.session.session_key
+        bring(client, letter(signer, alice))
+        assert client.session.session_key != before
+        assert not Session.objects.filter(session_key=before).exists()
+        assert b"alice@example.com" in client.get(reverse("accounts:me"), secure=True).content
+
+    @pytest.mark.parametrize("asked", ["accounts:me", "packages:sent"])
+    def test_the_page_that_was_asked_for_comes_next(
+        self,
+        client: Client,
+        signer: Signer,
+        alice: User,
+        asked: str,
+    ) -> None:
+        answer = bring(client, letter(signer, alice, asked=reverse(asked)))
+        assert answer.headers["Location"] == reverse(asked)
+
+    @pytest.mark.parametrize(
+        "goal", ["https://evil.example/", "//evil.example/", "javascript:x", "@evil.example", "\\\\evil.example", 5]
+    )
+    def test_nobody_is_led_away(self, client: Client, signer: Signer, alice: User, goal: object) -> None:
+        answer = bring(client, letter(signer, alice, goal=goal))
+        assert answer.status_code == 302
+        assert answer.headers["Location"] in {reverse("packages:received"), f"{reverse('front')}/evil.example/"}
+
+    def test_both_keys_are_good_while_a_key_is_rotated(self, client: Client, signer: Signer, alice: User) -> None:
+        new = identity.text_of(Ed25519PrivateKey.generate().public_key())
+        Server.objects.filter(pk=signer.server.pk).update(keys=[new, *signer.server.keys])
+        bring(client, letter(signer, alice))
+        assert is_in(client)
+        Server.objects.filter(pk=signer.server.pk).update(keys=[new])
+        assert bring(Client(), letter(signer, alice)).status_code == 403
+
+    def test_the_page_may_stand_at_the_alternate_address(self, client: Client, signer: Signer, alice: User) -> None:
+        Server.objects.filter(pk=signer.server.pk).update(alternate_address="Tokyo.Outside.example:8443")
+        assert bring(client, letter(signer, alice), "https://tokyo.outside.example:8443").status_code == 302
+
+    def test_an_address_from_the_history_leads_to_the_log_in(self, client: Client, paris: Server) -> None:
+        answer = client.get(reverse("accounts:arrive"), secure=True)
+        assert (answer.status_code, answer.headers["Location"]) == (302, reverse("accounts:login"))
+
+    def test_of_two_who_bring_the_same_letter_at_once_one_gets_in(
+        self,
+        transactional_db: None,
+        signer: Signer,
+        alice: User,
+    ) -> None:
+        text = letter(signer, alice)
+        start, statuses = threading.Barrier(4), []
+
+        def one() -> None:
+            start.wait()
+            try:
+                statuses.append(bring(Client(), text).status_code)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=one) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(statuses) == [302, 403, 403, 403]
+
+
+def _inactive(signer: Signer, alice: User) -> str:
+    text = letter(signer, alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    return text
+
+
+def _removed_user(signer: Signer, alice: User) -> str:
+    text = letter(signer, alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False, removed_at=timezone.now())
+    return text
+
+
+def _changed_password(signer: Signer, alice: User) -> str:
+    text = letter(signer, alice)
+    alice.set_password("quite another secret")
+    alice.save()
+    return text
+
+
+def _moved(signer: Signer, alice: User) -> str:
+    User.objects.filter(pk=alice.pk).update(home=signer.server)
+    return letter(signer, alice)
+
+
+def _administrator(signer: Signer, alice: User) -> str:
+    User.objects.filter(pk=alice.pk).update(role=User.Role.ADMINISTRATOR)
+    return letter(signer, alice)
+
+
+def _local(signer: Signer, alice: User) -> str:
+    User.objects.filter(pk=alice.pk).update(local=True)
+    return letter(signer, alice)
+
+
+def _stranger(signer: Signer, alice: User) -> str:
+    return letter(signer, User(login="nobody", password=alice.password))
+
+
+def _other_target(signer: Signer, alice: User) -> str:
+    rio = Server.objects.create(name="rio", host="rio.example")
+    return letters.write_as(signer.server.id, signer.key, rio.id, handover.PURPOSE, handover.content(alice))
+
+
+def _unknown_issuer(signer: Signer, alice: User) -> str:
+    unknown = Server(name="oslo", host="oslo.example")
+    return letter(Signer(unknown, signer.key), alice)
+
+
+def _issued_here(signer: Signer, alice: User) -> str:
+    return letters.write(servers.this(), handover.PURPOSE, handover.content(alice))
+
+
+def _removed_issuer(signer: Signer, alice: User) -> str:
+    Server.objects.filter(pk=signer.server.pk).update(removed_at=timezone.now())
+    return letter(signer, alice)
+
+
+def _wrong_key(signer: Signer, alice: User) -> str:
+    return letter(Signer(signer.server, Ed25519PrivateKey.generate()), alice)
+
+
+def _other_purpose(signer: Signer, alice: User) -> str:
+    return letter(signer, alice, purpose="something else")
+
+
+def _tampered_user(signer: Signer, alice: User) -> str:
+    other = make_user("dora", servers.this())
+    body, _, signature = letter(signer, alice).partition(".")
+    forged = base64.urlsafe_b64decode(body).replace(str(alice.pk).encode(), str(other.pk).encode())
+    return f"{base64.urlsafe_b64encode(forged).decode()}.{signature}"
+
+
+def _tampered_signature(signer: Signer, alice: User) -> str:
+    text = letter(signer, alice)
+    return text[:-6] + ("A" if text[-6] != "A" else "B") + text[-5:]
+
+
+def _other_version(signer: Signer, alice: User) -> str:
+    return letter(signer, alice, password=5)
+
+
+def _reused(signer: Signer, alice: User) -> str:
+    text = letter(signer, alice)
+    assert bring(Client(), text).status_code == 302
+    Session.objects.all().delete()
+    return text
+
+
+def _spent_on_a_refusal(signer: Signer, alice: User) -> str:
+    text = letter(signer, alice)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert bring(Client(), text).status_code == 403
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    return text
+
+
+REFUSED = [
+    (_inactive, "not active"),
+    (_removed_user, "does not have your account"),
+    (_stranger, "does not have your account"),
+    (_local, "does not have your account"),
+    (_changed_password, "not have the same password"),
+    (_moved, "Your home server is tokyo now"),
+    (_administrator, "Administrators log in on each server"),
+    (_other_target, "to another server than paris"),
+    (_unknown_issuer, "does not know the server that sent you"),
+    (_issued_here, "does not know the server that sent you"),
+    (_removed_issuer, "no longer part of this cluster"),
+    (_wrong_key, "damaged"),
+    (_other_purpose, "damaged"),
+    (_tampered_user, "damaged"),
+    (_tampered_signature, "damaged"),
+    (_other_version, "do not run the same version"),
+    (_reused, "good for one time"),
+    (_spent_on_a_refusal, "good for one time"),
+]
+
+
+@pytest.mark.parametrize(("make", "sentence"), REFUSED, ids=[make.__name__.strip("_") for make, _ in REFUSED])
+def test_what_is_wrong_is_said_and_nobody_is_let_in(
+    client: Client,
+    signer: Signer,
+    alice: User,
+    make: Callable[[Signer, User], str],
+    sentence: str,
+) -> None:
+    page = bring(client, make(signer, alice))
+    assert page.status_code == 403
+    assert sentence in page.content.decode()
+    assert f'href="{reverse("accounts:login")}"' in page.content.decode()
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["", ".", "a.b", "{}.{}", "é.é", "e30=.e30=", "x" * 20_000, "W10=.AA==", "\0"])
+def test_nonsense_is_refused(client: Client, paris: Server, text: str) -> None:
+    assert b"damaged" in bring(client, text).content
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://evil.example", "http://tokyo.example", "https://tokyo.example:8443"]
+)
+def test_a_letter_is_taken_from_a_page_of_its_writer_only(
+    client: Client,
+    signer: Signer,
+    alice: User,
+    origin: str | None,
+) -> None:
+    """Otherwise somebody could have another person's browser log in to his own account, and read what is done there."""
+    assert bring(client, letter(signer, alice), origin).status_code == 403
+    assert not Session.objects.exists()
+
+
+class TestTime:
+    """A letter is good for 60 seconds, and clocks may differ by as much as in calls between servers."""
+
+    @pytest.mark.parametrize(("seconds", "status"), [(0, 302), (59, 302), (61, 403), (300, 403), (3600, 403)])
+    def test_sixty_seconds_by_equal_clocks(
+        self,
+        client: Client,
+        signer: Signer,
+        alice: User,
+        seconds: int,
+        status: int,
+    ) -> None:
+        with time_machine.travel(START, tick=False) as now:
+            text = letter(signer, alice)
+            now.shift(seconds)
+            assert bring(client, text).status_code == status
+
+    @pytest.mark.parametrize(
+        ("ahead", "waited", "status"),
+        [
+            (-290, 50, 302),  # their clock is behind: the letter looks old, and is not
+            (-290, 70, 403),
+            (290, 50, 302),  # theirs is ahead: it looks as if it were written in the future
+            (290, 70, 403),
+            (-310, 55, 403),  # more than calls between servers allow
+            (400, 50, 403),
+        ],
+    )
+    def test_a_clock_that_differs_is_allowed_for(
+        self,
+        client: Client,
+        signer: Signer,
+        alice: User,
+        clock: Clock,
+        ahead: int,
+        waited: int,
+        status: int,
+    ) -> None:
+        with time_machine.travel(START, tick=False) as now:
+            now.shift(ahead)
+            text = letter(signer, alice)
+            now.shift(-ahead + waited)
+            clock.ahead = ahead
+            assert bring(client, text).status_code == status
+
+    def test_nobody_is_asked_while_the_clocks_agree(
+        self,
+        client: Client,
+        signer: Signer,
+        alice: User,
+        clock: Clock,
+    ) -> None:
+        bring(client, letter(signer, alice))
+        assert clock.asked == []
+
+    def test_without_an_answer_an_old_letter_is_refused(
+        self,
+        client: Client,
+        signer: Signer,
+        alice: User,
+        clock: Clock,
+    ) -> None:
+        clock.away = True
+        with time_machine.travel(START, tick=False) as now:
+            text = letter(signer, alice)
+            now.shift(70)
+            assert b"The clocks of tokyo and paris differ" in bring(client, text).content
+        assert clock.asked == [f"{servers.this().namespace}/cluster/test"]
