@@ -10,12 +10,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from posthouse.lib.characters import BIDI_CONTROLS as BIDI_CONTROLS
+from posthouse.lib.characters import hidden as hidden
+from posthouse.lib.characters import misleading as misleading
 from posthouse.packages import limits
 
-# The characters with the property Bidi_Control (UAX #9): they make "gpj.exe" read as "exe.jpg".
-BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Control characters, halves of surrogate pairs, line and paragraph separators. Not Cf: emoji are joined by those.
-HIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 DRIVE = re.compile(r"[A-Za-z]:")
 DIGITS = re.compile(r"(\d+)")
 SHOWN = 120
@@ -107,13 +106,3 @@ def shown(path: str) -> str:
     if len(path) > SHOWN:
         path = f"{path[: SHOWN // 2]}…{path[-SHOWN // 2 :]}"
     return "".join(f"<U+{ord(c):04X}>" if misleading(c) else c for c in path)
-
-
-def hidden(character: str) -> bool:
-    """Return whether the character controls something and shows nothing."""
-    return unicodedata.category(character) in HIDDEN
-
-
-def misleading(character: str) -> bool:
-    """Return whether a name with this character could show as another one."""
-    return character in BIDI_CONTROLS or hidden(character)
