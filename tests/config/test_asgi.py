@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
 
-from posthouse.config.asgi import application
+from posthouse.config.asgi import THREADS, application, pages
 
 PATH = f"{settings.POSTHOUSE.prefix}/packages/new"
 
@@ -54,3 +57,22 @@ def test_a_body_that_declares_too_many_bytes_is_refused_unread() -> None:
 
 def test_a_long_body_waits_on_the_disk() -> None:
     assert 0 < settings.FILE_UPLOAD_MAX_MEMORY_SIZE <= 1024**2
+
+
+def test_so_many_requests_at_once_take_a_thread_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most = 0, 0
+
+    async def answer(self: ASGIHandler, request: HttpRequest) -> HttpResponse:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return HttpResponse()
+
+    async def ask_often() -> list[HttpResponse]:
+        return await asyncio.gather(*(pages.get_response_async(HttpRequest()) for _ in range(3 * THREADS)))
+
+    monkeypatch.setattr(ASGIHandler, "get_response_async", answer)
+    assert len(asyncio.run(ask_often())) == 3 * THREADS
+    assert most == THREADS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from posthouse.lib import allocator, processes
 
 # Long transfers would hold up a stop for ever. They are cut after this, and resume where they were.
 DRAIN_SECONDS = 8
-# Requests that one worker answers at the same time; more wait in the socket's queue.
-AT_ONCE = 512
+# Connections that one worker holds, idle ones too; more wait in the socket's queue. Browsers keep several open each, so
+# this is far above what is ever answered at once, which posthouse.config.asgi bounds.
+CONNECTIONS = 8192
+# Files that a worker may need beside its connections: databases, blobs, libraries.
+OTHER_FILES = 256
 # A stream moves at most one window per round trip: 16 MiB are 450 Mbit/s at 300 ms, where granian's own 1 MiB
 # would hold a browser's upload to 28. The connection's window bounds what one client can have us keep in memory.
 STREAM_WINDOW = 16 * 1024 * 1024
@@ -44,7 +48,7 @@ def serve(options: Options) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
         backlog=1024,
-        backpressure=AT_ONCE,
+        backpressure=max(OTHER_FILES, _files() - OTHER_FILES),
         http=HTTPModes.auto,
         http2_settings=HTTP2Settings(
             initial_stream_window_size=STREAM_WINDOW,
@@ -59,6 +63,14 @@ def serve(options: Options) -> None:
         ssl_key=Path(options.certificate_key),
         ssl_protocol_min=SSLProtocols.tls12,
     ).serve(target_loader=_Loader(os.getpid()), wrap_loader=False)
+
+
+def _files() -> int:
+    """Allow this process and its workers as many open files as the system lets them have, and return how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES if most == resource.RLIM_INFINITY else min(most, CONNECTIONS + OTHER_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted
 
 
 class _Loader:
