@@ -79,3 +79,10 @@ def test_a_killed_writer_leaves_what_it_acknowledged_and_the_part_goes_on(tmp_pa
         writer.write(DATA[acknowledged:PART])
         writer.finish(blake3(DATA[:PART]).digest())
     assert b"".join(blobs.read(blobs.complete(blob))) == DATA[:PART]
+
+
+def test_the_last_room_is_kept_for_what_shares_the_disk(tmp_path: Path, settings) -> None:
+    with small_disk(tmp_path / "small", 50 * 64 * 1024):
+        settings.POSTHOUSE = settings.POSTHOUSE.model_copy(update={"store_dir": tmp_path / "small"})
+        there = os.statvfs(tmp_path / "small")
+        assert 0 < there.f_bavail * there.f_frsize - blobs.free()

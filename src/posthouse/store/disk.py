@@ -16,6 +16,10 @@ from posthouse.store.errors import StoreMissing, in_words
 
 # More would be refused by writev (IOV_MAX).
 PIECES = 1024
+# What is left free by new files, where it is less than a fiftieth of the disk. SQLite and the logs often lie there,
+# too, and a server whose database cannot grow does nothing any more.
+RESERVE = 1024**3
+RESERVE_SHARE = 50
 FOLDERS = 256
 
 
@@ -71,10 +75,11 @@ class Disk:
                     yield UUID(entry.name), entry.stat(follow_symlinks=False)
 
     def free(self) -> int:
-        """Return the bytes that may still be written."""
+        """Return the bytes that may still be promised: the last ones are kept for what shares the disk."""
         with in_words(absent=StoreMissing):
             room = os.statvfs(self.root)
-        return room.f_bavail * room.f_frsize
+        reserve = min(RESERVE, room.f_blocks * room.f_frsize // RESERVE_SHARE)
+        return max(0, room.f_bavail * room.f_frsize - reserve)
 
 
 def write_at(descriptor: int, pieces: Sequence[bytes], offset: int) -> None:
