@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -37,6 +38,13 @@ def test_the_environment_goes_before_the_file(toml: Path, monkeypatch: pytest.Mo
         ('namespace = "/a/../b"', "namespace"),
         ('tls_key = "key.pem"', "tls_certificate and tls_key go together"),
         ('digest = "md5"', "digest"),
+        ('smtp_host = "mail.example"', "smtp_host needs mail_from"),
+        ('mail_from = "posthouse"', "takes one e-mail address"),
+        ('smtp_user = "paris"', "smtp_user and smtp_password_file go together"),
+        (
+            'smtp_user = "paris"\nsmtp_password_file = "password"\nsmtp_security = "none"',
+            "a password must not travel in the open",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(toml: Path, text: str, wrong: str) -> None:
@@ -69,6 +77,12 @@ def test_the_namespace_has_one_form_however_it_is_written(given: str, namespace:
 )
 def test_the_address_is_what_a_browser_takes(host: str, port: int, address: str) -> None:
     assert Options(host=host, port=port).address == address
+
+
+@pytest.mark.parametrize(("security", "port"), [("none", 25), ("starttls", 587), ("tls", 465)])
+def test_the_port_of_the_mail_server_follows_from_how_the_line_is_secured(security: Any, port: int) -> None:
+    assert Options(smtp_security=security).mail_port == port
+    assert Options(smtp_security=security, smtp_port=2525).mail_port == 2525
 
 
 def test_every_setting_says_what_it_means() -> None:

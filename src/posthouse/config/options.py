@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -71,6 +73,19 @@ class Options(BaseSettings):
     tls_key: Path | None = None
     """PEM file with its key (default: data_dir/tls.key)."""
 
+    smtp_host: str | None = None
+    """Host name of the mail server that takes this server's mails; without one they wait at Server > Outgoing mail."""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    """Its port (default: 587; 465 with smtp_security tls, 25 with none)."""
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    """How the line to it is secured: starttls, tls from the first byte on, or none."""
+    smtp_user: str | None = None
+    """User name at the mail server, if it wants one. Needs a secured line."""
+    smtp_password_file: Path | None = None
+    """File that holds the password of smtp_user."""
+    mail_from: str | None = None
+    """E-mail address that this server's mails come from."""
+
     session_minutes: int = Field(default=60, ge=1, le=10080)
     """Minutes without a request after which somebody must log in again."""
     upload_days: int = Field(default=7, ge=1, le=365)
@@ -90,6 +105,26 @@ class Options(BaseSettings):
             if not all(c.isascii() and (c.isalnum() or c in "-_.") for c in part) or part in {".", ".."}:
                 raise ValueError("takes letters, digits, - _ . and / only, for example /aspera/faspex")
         return "/" + "/".join(parts)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                validate_email(value)
+            except ValidationError as error:
+                raise ValueError("takes one e-mail address, for example posthouse@example.com") from error
+        return value
+
+    @model_validator(mode="after")
+    def _mail_server_with_sender(self) -> Options:
+        if self.smtp_host is not None and self.mail_from is None:
+            raise ValueError("smtp_host needs mail_from: the address that mails come from")
+        if (self.smtp_user is None) != (self.smtp_password_file is None):
+            raise ValueError("smtp_user and smtp_password_file go together: set both, or neither")
+        if self.smtp_user is not None and self.smtp_security == "none":
+            raise ValueError("smtp_user needs smtp_security starttls or tls: a password must not travel in the open")
+        return self
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> Options:
@@ -144,6 +179,11 @@ class Options(BaseSettings):
         """The scheme, host and port at which people reach this server."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"https://{host}" if self.port == 443 else f"https://{host}:{self.port}"
+
+    @property
+    def mail_port(self) -> int:
+        """The port of the mail server."""
+        return self.smtp_port or {"none": 25, "starttls": 587, "tls": 465}[self.smtp_security]
 
     @property
     def address(self) -> str:

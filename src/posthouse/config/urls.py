@@ -10,6 +10,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="packages:received"), name="front"),
     path("", include("posthouse.web.urls")),
     path("", include("posthouse.accounts.urls")),
+    path("", include("posthouse.notices.urls")),
     path("packages/", include("posthouse.packages.urls")),
     path("relays/", include("posthouse.relays.urls")),
     path("", include("posthouse.cluster.urls")),

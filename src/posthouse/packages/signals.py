@@ -8,7 +8,7 @@ package_closed = Signal()
 """The last byte is in the store and each recipient's home is settled (package=Package). Relays answer it."""
 
 package_arrived = Signal()
-"""Residents of this server can fetch the package now (package=Package). Notices will answer it."""
+"""Residents of this server can fetch the package now (package=Package). Its recipients are told."""
 
 package_given_up = Signal()
 """An upload was discarded, or nobody went on with it (package=Package). Transfers may clear away what came of it."""

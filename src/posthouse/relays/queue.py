@@ -16,6 +16,7 @@ from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
 from posthouse.packages import lifecycle
 from posthouse.packages.models import Delivery, Package
+from posthouse.relays import telling
 from posthouse.relays.models import Link, Relay
 
 Status = Package.Status
@@ -58,6 +59,7 @@ def fail(relay: Relay, error: str) -> None:
         if not leases.fail(relay, error):
             raise LostLease
         settle(relay.package_id)
+        _tell(relay, error)
     log.warning("relay failed", relay=str(relay.pk), package=str(relay.package_id), error=error)
 
 
@@ -150,7 +152,15 @@ def _end_at_once(relay: Relay, reason: str, **fields: object) -> bool:
         )
         if ended:
             settle(relay.package_id)
+            relay.cancelled_by = str(fields.get("cancelled_by", relay.cancelled_by))
+            _tell(relay, reason)
     return bool(ended)
+
+
+def _tell(relay: Relay, error: str) -> None:
+    """Tell people that a relay has failed. Whoever cancelled one knows it, and its page says it to the others."""
+    if not relay.cancelled_by:
+        telling.failed(relay, error)
 
 
 def _lock(package_id: UUID) -> None:

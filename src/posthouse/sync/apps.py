@@ -17,11 +17,13 @@ class SyncConfig(AppConfig):
     def ready(self) -> None:
         """Register the work, the answers to what happens in the cluster, and the triggers."""
         from posthouse.jobs import worker
-        from posthouse.sync import automatic, receivers, runs  # noqa: F401 - the receivers connect themselves
+        from posthouse.notices import conditions
+        from posthouse.sync import automatic, receivers, runs, telling  # noqa: F401 - the receivers connect themselves
 
         worker.register(worker.Kind("sync", runs.due, runs.run, concurrency=4))
         worker.register_periodic("automatic sync", automatic.LOOK_SECONDS, automatic.start_due)
         worker.register_periodic("forget old syncs", 3600, automatic.forget_old)
+        conditions.register(telling.conditions)
         post_migrate.connect(_install_triggers, sender=self)
 
 

@@ -18,7 +18,7 @@ from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
-from posthouse.sync import batches, feed
+from posthouse.sync import batches, feed, telling
 from posthouse.sync.models import Copy, Run
 
 ROUNDS = 6
@@ -171,6 +171,7 @@ def _succeeded(row: Run, change: int) -> None:
     with transaction.atomic():
         if not leases.finish(row):
             return
+        before = Copy.objects.select_for_update().filter(server_id=row.server_id).first()
         Copy.objects.filter(server_id=row.server_id).update(
             since=Case(When(status=Copy.Status.OK, then=F("since")), default=Value(now)),
             status=Copy.Status.OK,
@@ -180,6 +181,9 @@ def _succeeded(row: Run, change: int) -> None:
             acknowledged=change,
         )
         _forget_idle(row)
+        # A slave that was never synced has never been lost: nobody was told so.
+        if before is not None and before.status == Copy.Status.OUT_OF_SYNC and before.synced_at is not None:
+            telling.well_again(row.server, before.since)
 
 
 def _failed(row: Run, error: str) -> None:
@@ -194,6 +198,7 @@ def _failed(row: Run, error: str) -> None:
         copy.update(failures=F("failures") + 1, reason=error)
         lost = copy.filter(failures__gt=allowed, status=Copy.Status.OK)
         if lost.update(status=Copy.Status.OUT_OF_SYNC, since=now):
+            telling.out_of_sync(copy.select_related("server").get())
             log.error("server is out of sync", server=row.server.name, reason=error)
 
 

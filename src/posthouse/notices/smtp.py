@@ -1,0 +1,152 @@
+"""Handing one mail to the mail server (RFC 5321), and what its refusals mean."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from contextlib import suppress
+from email.utils import formataddr
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.smtp import EmailBackend
+
+from posthouse.lib.characters import one_line
+from posthouse.notices.models import OutgoingMail
+
+TIMEOUT_SECONDS = 30
+SAID = 300
+
+
+class NotSent(Exception):
+    """The mail was not taken; the message says why and what to do."""
+
+    of_server = False
+    """Whether no other mail would have been taken either."""
+    permanent = False
+    """Whether it makes no sense to try this mail again."""
+
+
+class Refused(NotSent):
+    """The mail server does not want this mail, and will not want it later."""
+
+    permanent = True
+
+
+class NotNow(NotSent):
+    """The mail server does not want this mail now."""
+
+
+class ServerFails(NotSent):
+    """The mail server cannot be reached, or does not want to work for us."""
+
+    of_server = True
+
+
+def send(mail: OutgoingMail) -> None:
+    """Hand a mail to the mail server. Raises NotSent.
+
+    A mail whose acknowledgement is lost goes out again, with the same Message-ID: mail programs show it once.
+    """
+    server = _backend()
+    try:
+        _open(server)
+        _hand_over(server, _message(mail), mail.to)
+    finally:
+        with suppress(smtplib.SMTPException, OSError):  # what was acknowledged is safe, whatever follows
+            server.close()
+
+
+def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
+    options = settings.POSTHOUSE
+    address = str(options.mail_from)  # smtp_host is not set without it
+    sender = formataddr((f"Posthouse {options.name}", address))
+    headers = {"Message-ID": f"<{mail.pk}@{address.rpartition('@')[2]}>", "Auto-Submitted": "auto-generated"}
+    message = EmailMultiAlternatives(mail.subject, mail.text, sender, [mail.to], headers=headers)
+    message.attach_alternative(mail.html, "text/html")
+    return message
+
+
+def _backend() -> EmailBackend:
+    options = settings.POSTHOUSE
+    password = ""
+    if options.smtp_password_file:
+        try:
+            password = options.smtp_password_file.read_text().strip()
+        except (OSError, ValueError) as error:
+            raise ServerFails(
+                f"The file {options.smtp_password_file} cannot be read. Correct smtp_password_file, or let the server's"
+                " user read it."
+            ) from error
+    return EmailBackend(
+        host=options.smtp_host,
+        port=options.mail_port,
+        username=options.smtp_user or "",
+        password=password,
+        use_tls=options.smtp_security == "starttls",
+        use_ssl=options.smtp_security == "tls",
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def _open(server: EmailBackend) -> None:
+    name = f"The mail server {server.host}, port {server.port},"
+    try:
+        server.open()
+    except smtplib.SMTPAuthenticationError as error:
+        raise ServerFails(
+            f"{name} refused the user name or the password: {_said(error.smtp_code, error.smtp_error)} "
+            "Correct smtp_user and the password in smtp_password_file."
+        ) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise ServerFails(
+            f"{name} does not offer what the settings want: {one_line(str(error), SAID)} Correct smtp_security,"
+            " smtp_port or smtp_user."
+        ) from error
+    except smtplib.SMTPResponseException as error:
+        raise ServerFails(f"{name} does not want to work: {_said(error.smtp_code, error.smtp_error)}") from error
+    except ssl.SSLCertVerificationError as error:
+        raise ServerFails(
+            f"The certificate of {server.host} is not to be trusted: {one_line(error.verify_message, SAID)}. Correct "
+            "smtp_host, or add its certificate authority to those that this machine trusts."
+        ) from error
+    except ssl.SSLError as error:
+        raise ServerFails(f"{name} does not speak TLS as expected. Correct smtp_security or smtp_port.") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise ServerFails(f"{name} cannot be reached: {one_line(str(error), SAID) or 'no answer'}.") from error
+
+
+def _hand_over(server: EmailBackend, message: EmailMultiAlternatives, to: str) -> None:
+    try:
+        server.send_messages([message])
+    except smtplib.SMTPRecipientsRefused as error:
+        code, said = next(iter(error.recipients.values()))
+        raise _kind(code)(f"The mail server refused the address {to}: {_said(code, said)}") from error
+    except smtplib.SMTPSenderRefused as error:
+        raise ServerFails(
+            f"The mail server takes no mails from {settings.POSTHOUSE.mail_from}: "
+            f"{_said(error.smtp_code, error.smtp_error)} Correct mail_from."
+        ) from error
+    except smtplib.SMTPResponseException as error:
+        raise _kind(error.smtp_code)(
+            f"The mail server refused the mail: {_said(error.smtp_code, error.smtp_error)}"
+        ) from error
+    except (smtplib.SMTPException, OSError) as error:
+        # Of this mail, not of the server: one mail that a server breaks off at must not stop all others.
+        raise NotNow(
+            f"The connection to the mail server broke: {one_line(str(error), SAID) or 'no answer'}."
+        ) from error
+    except ValueError as error:
+        raise Refused(f"No mail can be sent to {to}: the address is not a valid one. Correct it.") from error
+
+
+def _kind(code: int) -> type[NotSent]:
+    """Return what an answer's code means: 421 is good-bye, 4xx not now, 5xx never."""
+    if code == 421:
+        return ServerFails
+    return NotNow if 400 <= code < 500 else Refused
+
+
+def _said(code: int, text: bytes | str) -> str:
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return f"“{code} {one_line(words, SAID)}”."
