@@ -163,7 +163,7 @@ def test_a_slave_shows_accounts_and_says_where_to_change_them(boss: Client, alic
 
 def test_a_slave_refuses_changes(boss: Client, alice: User, slave: Server) -> None:
     """M3."""
-    for url in (reverse(NEW), reverse("accounts:edit", args=[alice.pk]), reverse(ME)):
+    for url in (reverse(NEW), reverse("accounts:edit", args=[alice.pk])):
         answer = boss.post(url, values(slave, login="alice"), secure=True)
         assert answer.status_code == 403
         assert b"tokyo" in answer.content
@@ -184,18 +184,57 @@ def test_a_slaves_local_account_is_changed_on_the_slave(boss: Client, slave: Ser
 def test_everybody_sees_his_own_account_and_changes_his_password(client: Client, alice: User) -> None:
     client.force_login(alice)
     assert b"alice@example.com" in client.get(reverse(ME), secure=True).content
-    wrong = client.post(
-        reverse(ME), {"present": "guess", "password": "a good secret", "again": "another one"}, secure=True
-    ).content
-    assert b"This is not your present password." in wrong
-    assert b"The two new passwords differ." in wrong
+    wrong = {"present": "guess", "password": "a good secret", "again": "another one"}
+    assert b"The two new passwords differ." in client.post(reverse(ME), wrong, secure=True).content
+    wrong["again"] = wrong["password"]
+    assert b"This is not your present password." in client.post(reverse(ME), wrong, secure=True).content
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
 
 
-def test_on_a_slave_people_are_told_where_passwords_are_changed(client: Client, alice: User, slave: Server) -> None:
+def test_everybody_changes_his_own_name_but_not_his_address(client: Client, alice: User) -> None:
+    """D5."""
     client.force_login(alice)
-    page = client.get(reverse(ME), secure=True).content
-    assert b"passwords are changed on the" in page
-    assert b"Ask an administrator" in page
-    assert b'name="password"' not in page
+    form = {"change": "name", "name": " Alice Álvarez ", "email": "other@example.com", "role": "administrator"}
+    assert b"Your name was changed." in client.post(reverse(ME), form, secure=True, follow=True).content
+    alice.refresh_from_db()
+    assert (alice.name, alice.email, alice.role) == ("Alice Álvarez", "alice@example.com", User.Role.USER)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("", "This field is required."),
+        ("  ", "This field is required."),
+        ("x" * 201, "at most 200 characters"),
+        ("evil\u202egnp.exe", "U+202E cannot be seen"),
+    ],
+)
+def test_a_name_that_is_not_allowed_is_refused_beside_its_field(
+    client: Client, alice: User, name: str, sentence: str
+) -> None:
+    client.force_login(alice)
+    page = client.post(reverse(ME), {"change": "name", "name": name}, secure=True).content.decode()
+    assert sentence in page
+    assert 'id="id_name_error"' in page
+    assert User.objects.get(pk=alice.pk).name == "Alice"
+
+
+def test_on_a_slave_that_is_not_his_home_an_administrator_is_told_where_to_change_his_account(
+    client: Client, slave: Server, rio: Server
+) -> None:
+    """D5."""
+    client.force_login(make_user("guest", rio, User.Role.ADMINISTRATOR))
+    page = client.get(reverse(ME), secure=True).content.decode()
+    assert f'href="https://rio.example{reverse(ME)}"' in page
+    assert 'name="present"' not in page
+    assert client.post(reverse(ME), {"change": "name", "name": "Other"}, secure=True).status_code == 403
+    assert User.objects.get(login="guest").name == "Guest"
+
+
+def test_a_slave_that_knows_no_master_yet_says_so(client: Client, slave: Server, tokyo: Server) -> None:
+    Server.objects.filter(pk=tokyo.pk).update(role=Server.Role.SLAVE)
+    client.force_login(make_user("erin", slave))
+    page = client.post(reverse(ME), {"change": "name", "name": "Other"}, secure=True).content
+    assert b"does not know its master yet" in page
+    assert User.objects.get(login="erin").name == "Erin"

@@ -7,10 +7,10 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
-from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
-from posthouse.accounts import people
+from posthouse.accounts import own, people
 from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
@@ -91,6 +91,25 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
         return _refusals(self, lambda: people.save(self.instance, password, changed))
 
 
+class NameForm(forms.Form):
+    """One's own name."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=200,
+        help_text="As others see it: senders, recipients and administrators.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+    def __init__(self, user: User, data: QueryDict | None = None) -> None:
+        super().__init__(data, initial={"name": user.name})
+        self.user = user
+
+    def keep(self) -> bool:
+        """Write the new name; False, with the reasons in the form's errors, when it is refused."""
+        return _refusals(self, lambda: own.change(self.user, {"name": self.cleaned_data["name"]}))
+
+
 class PasswordForm(forms.Form):
     """One's own new password."""
 
@@ -102,16 +121,9 @@ class PasswordForm(forms.Form):
     password = NewPassword(label="New password", help_text=PASSWORD_HINT)
     again = NewPassword(label="New password again")
 
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, user: User, data: QueryDict | None = None) -> None:
+        super().__init__(data)
         self.user = user
-
-    def clean_present(self) -> str:
-        """Ask for the present password, so that a browser left alone is not enough."""
-        present: str = self.cleaned_data["present"]
-        if not check_password(present, self.user.password):
-            raise ValidationError("This is not your present password.", code="wrong")
-        return present
 
     def clean(self) -> None:
         """Compare the two new ones."""
@@ -121,7 +133,8 @@ class PasswordForm(forms.Form):
 
     def keep(self) -> bool:
         """Write the new password; False, with the reasons in the form's errors, when it is refused."""
-        return _refusals(self, lambda: people.save(self.user, self.cleaned_data["password"], changed=()))
+        wish = {field: self.cleaned_data[field] for field in ("present", "password")}
+        return _refusals(self, lambda: own.change(self.user, wish))
 
 
 def _refusals(form: forms.BaseForm, act: Callable[[], object]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from posthouse.accounts import views
+from posthouse.accounts import endpoints, views
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("profile/", views.me, name="me"),
     path("accounts/", views.index, name="list"),
     path("accounts/new/", views.new, name="new"),
+    path("accounts/own", endpoints.own_change, name="own"),
     path("accounts/<uuid:user_id>/", views.edit, name="edit"),
 ]

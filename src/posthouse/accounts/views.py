@@ -18,9 +18,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from posthouse.accounts import access, handover, people
+from posthouse.accounts import access, handover, own, people
 from posthouse.accounts.access import administrator_required
-from posthouse.accounts.forms import LoginForm, PasswordForm, PersonForm
+from posthouse.accounts.forms import LoginForm, NameForm, PasswordForm, PersonForm
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.web.paging import page
@@ -128,19 +128,24 @@ def edit(request: HttpRequest, user_id: UUID) -> HttpResponse:
 @sensitive_post_parameters()
 @form_methods
 def me(request: HttpRequest) -> HttpResponse:
-    """Show one's own account, and change one's password."""
-    user = cast(User, request.user)
-    person = User.objects.select_related("home").get(pk=user.pk)
-    kept = _keeper(person, "accounts:edit", user.pk)
-    if kept:
-        status = 403 if request.method == "POST" else 200
-        return render(request, "accounts/me.html", {"person": person} | kept, status=status)
-    form = PasswordForm(person, request.POST or None)
-    if request.method == "POST" and form.is_valid() and form.keep():
+    """Show one's own account, and change one's name or password."""
+    person = User.objects.select_related("home").get(pk=cast(User, request.user).pk)
+    there = own.where(person)
+    if there:
+        url = None if there.is_self else access.address(there, "accounts:me")
+        context = {"person": person, "there": there, "there_url": url}
+        return render(request, "accounts/me.html", context, status=403 if request.method == "POST" else 200)
+    renaming = request.POST.get("change") == "name"
+    name = NameForm(person, request.POST if renaming else None)
+    password = PasswordForm(person, None if renaming else request.POST or None)
+    if renaming and name.is_valid() and name.keep():
+        messages.success(request, "Your name was changed.")
+        return redirect("accounts:me")
+    if password.is_valid() and password.keep():
         update_session_auth_hash(request, person)  # this session goes on, all others of this person end
         messages.success(request, "Your password was changed. You stay logged in here and nowhere else.")
         return redirect("accounts:me")
-    return render(request, "accounts/me.html", {"person": person, "form": form})
+    return render(request, "accounts/me.html", {"person": person, "name": name, "password": password})
 
 
 def _keeper(user: User | None, name: str, *args: UUID) -> dict[str, object]:

@@ -1,0 +1,130 @@
+"""What people change about themselves, name and password, is carried out where their account is kept (D5).
+
+That is this server for local accounts and on the master. On a slave it is the master, which is asked by a signed call,
+and decides: its copy of the account is the right one. What it answers is written here at once; the sync that follows
+brings the same. Until the master has answered nothing is changed anywhere, so nothing can be half-made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.views.decorators.debug import sensitive_variables
+
+from posthouse.accounts import access
+from posthouse.accounts.models import User
+from posthouse.cluster import calls, servers
+from posthouse.cluster.errors import Broken, CallError, Kind
+from posthouse.cluster.models import Server
+
+Wish = Mapping[str, str]
+"""What should become so: a `name`; or a `password`, with the `present` one."""
+
+TIMEOUT_SECONDS = 15.0
+
+log = structlog.get_logger("posthouse.accounts")
+
+
+def where(user: User) -> Server | None:
+    """Return the server to which a user must go to change his own account; None when it is this one.
+
+    People do it at home; the master's administrators on the master, too.
+    """
+    keeper = access.keeper(user)
+    if keeper is None or (user.home and user.home.is_self):
+        return None
+    return user.home or keeper
+
+
+@sensitive_variables("wish")
+def change(user: User, wish: Wish) -> None:
+    """Change one's own account, and the object `user` with it.
+
+    Raises ValidationError: what is wished is not allowed (by fields), or the master cannot be asked (a sentence).
+    """
+    master = access.keeper(user)
+    if master is None:
+        change_here(user, wish)
+    else:
+        _change_at(master, user, wish)
+
+
+@sensitive_variables("wish")
+def change_here(user: User, wish: Wish) -> None:
+    """Change an account that this server keeps, as its owner wishes. Raises ValidationError, by fields."""
+    if "password" in wish:
+        _set_password(user, wish["present"], wish["password"])
+    else:
+        _rename(user, wish["name"])
+
+
+def _rename(user: User, name: str) -> None:
+    try:
+        name = User._meta.get_field("name").clean(name.strip(), user)
+    except ValidationError as error:
+        raise ValidationError({"name": error.messages}) from error
+    User.objects.filter(pk=user.pk).update(name=name)
+    user.name = name
+
+
+@sensitive_variables("present", "new", "encoded")
+def _set_password(user: User, present: str, new: str) -> None:
+    if not check_password(present, user.password):
+        raise ValidationError({"present": "This is not your present password."})
+    try:
+        validate_password(new, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from error
+    encoded = make_password(new)
+    if not User.objects.filter(pk=user.pk, password=user.password).update(password=encoded):
+        raise ValidationError({"present": "Your password was changed elsewhere at this moment. Type that one."})
+    user.password = encoded
+
+
+@sensitive_variables("wish")
+def _change_at(master: Server, user: User, wish: Wish) -> None:
+    """Have the master change an account, and take over what it answers."""
+    field = "password" if "password" in wish else "name"
+    answer = _ask(master, field, {"user": str(user.pk), "wish": dict(wish)})
+    if "errors" in answer:
+        raise ValidationError(answer["errors"])
+    value = answer[field]
+    # Only over the value that was here when the question was asked: a sync may have brought a later one since.
+    User.objects.filter(pk=user.pk, **{field: getattr(user, field)}).update(**{field: value})
+    setattr(user, field, value)
+
+
+@sensitive_variables("question")
+def _ask(master: Server, field: str, question: dict[str, Any]) -> dict[str, Any]:
+    if master.is_self:
+        raise ValidationError(
+            f"Your {field} was not changed: {master.name} is a slave and does not know its master yet. Tell an"
+            " administrator."
+        )
+    try:
+        return calls.call(master, "POST", "accounts/own", json=question, timeout=TIMEOUT_SECONDS).json()
+    except CallError as error:
+        log.warning("own change not carried out", field=field, master=master.name, reason=error.message)
+        raise ValidationError(_sentence(error, master.name, field)) from error
+
+
+def _sentence(error: CallError, master: str, field: str) -> str:
+    if isinstance(error, Broken):
+        return (
+            f"The line to the master, {master}, broke before its answer came, so {servers.this().name} does not know"
+            f" whether your {field} was changed. Do the same again in a few minutes."
+        )
+    if error.kind == Kind.TEMPORARY:
+        return (
+            f"Your {field} was not changed: the master, {master}, which keeps all accounts, cannot be reached now."
+            " Try again in a few minutes."
+        )
+    return (
+        f"Your {field} was not changed: the master, {master}, which keeps all accounts, does not work together with"
+        f" {servers.this().name} now. Tell an administrator."
+    )
