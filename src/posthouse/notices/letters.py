@@ -48,9 +48,8 @@ class Letter:
             "server": settings.POSTHOUSE.name,
             "address": settings.POSTHOUSE.address,
         }
-        return render_to_string("notices/mail/letter.txt", context), render_to_string(
-            "notices/mail/letter.html", context
-        )
+        text, html = (render_to_string(f"notices/mail/letter.{form}", context) for form in ("txt", "html"))
+        return text.strip() + "\n", html
 
 
 def link(name: str, *args: Any) -> str:
