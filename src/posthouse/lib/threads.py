@@ -9,7 +9,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,8 +23,9 @@ _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="data-plane")
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run blocking work in a thread of the data plane's pool and return what it returns.
 
-    Database connections that are past their age (at once, with CONN_MAX_AGE=0) are closed, or given back to their
-    pool, when the work is done: Django does so only at the end of its own requests, and these never see Django.
+    Connections to PostgreSQL go back to their pool when the work is done: Django does so only at the end of its own
+    requests, and these never see Django. Those to SQLite stay with their thread: to open one is to read the whole
+    schema, which cost a small file more than all the rest.
     Cancelling the caller does not stop the work; shield it where its end matters.
     """
     context = copy_context()
@@ -33,8 +34,14 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
 
 def _tidily(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    close_old_connections()
+    _let_go()
     try:
         return function(*args, **kwargs)
     finally:
-        close_old_connections()
+        _let_go()
+
+
+def _let_go() -> None:
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor != "sqlite" or connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
