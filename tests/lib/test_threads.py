@@ -30,4 +30,4 @@ def test_a_connection_is_kept_where_opening_it_is_dear_and_given_back_where_othe
         with pytest.raises(DatabaseError):
             asyncio.run(threads.in_thread(ask, "SELECT no_such_column"))
         assert not pool.submit(is_open).result(), "after an error a fresh one is safer"
-        pool.submit(connection.close).result()
+        pool.submit(lambda: connection.close()).result()
