@@ -19,10 +19,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from posthouse.accounts import access, handover, own, people
-from posthouse.accounts.access import administrator_required
 from posthouse.accounts.forms import LoginForm, NameForm, PasswordForm, PersonForm
 from posthouse.accounts.models import User
+from posthouse.cluster import servers
 from posthouse.cluster.models import Server
+from posthouse.web.access import administrator_required
 from posthouse.web.paging import page
 
 BACKEND = "posthouse.accounts.backends.PasswordBackend"
@@ -49,8 +50,8 @@ def _elsewhere(request: HttpRequest, user: User, home: Server, goal: str) -> Htt
     context = {
         "home": home,
         "letter": handover.give(user, home, goal),
-        "arrive": access.address(home, "accounts:arrive"),
-        "url": access.address(home, "accounts:login"),
+        "arrive": servers.page(home, "accounts:arrive"),
+        "url": servers.page(home, "accounts:login"),
     }
 
     # The only page with a form that goes to another server, and to that server only.
@@ -132,7 +133,7 @@ def me(request: HttpRequest) -> HttpResponse:
     person = User.objects.select_related("home").get(pk=cast(User, request.user).pk)
     there = own.where(person)
     if there:
-        url = None if there.is_self else access.address(there, "accounts:me")
+        url = None if there.is_self else servers.page(there, "accounts:me")
         context = {"person": person, "there": there, "there_url": url}
         return render(request, "accounts/me.html", context, status=403 if request.method == "POST" else 200)
     renaming = request.POST.get("change") == "name"
@@ -153,4 +154,4 @@ def _keeper(user: User | None, name: str, *args: UUID) -> dict[str, object]:
     keeper = access.keeper(user)
     if keeper is None:
         return {}
-    return {"keeper": keeper, "keeper_url": None if keeper.is_self else access.address(keeper, name, *args)}
+    return {"keeper": keeper, "keeper_url": None if keeper.is_self else servers.page(keeper, name, *args)}

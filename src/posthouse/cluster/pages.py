@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 import posthouse
 from posthouse.cluster import identity, pairing, servers, testing
-from posthouse.cluster.access import administrators, at_master
+from posthouse.cluster.access import at_master
 from posthouse.cluster.addresses import Address, BadAddress
 from posthouse.cluster.errors import CallError
 from posthouse.cluster.forms import AddressForm, ConvertForm, NewServerForm, ServerForm
@@ -22,6 +22,7 @@ from posthouse.cluster.looking import Found
 from posthouse.cluster.looking import look as look_at
 from posthouse.cluster.models import Server
 from posthouse.cluster.pairing import PairingRefused
+from posthouse.web.access import administrator_required
 
 SHOWN = 50
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +30,7 @@ form_methods = require_http_methods(["GET", "HEAD", "POST"])
 Problem = (PairingRefused, CallError, BadAddress)
 
 
-@administrators
+@administrator_required
 @form_methods
 def convert(request: HttpRequest) -> HttpResponse:
     """Convert to Slave: first the master's address, then the comparison of fingerprints, then the deed."""
@@ -92,7 +93,7 @@ def _comparison(request: HttpRequest, form: ConvertForm, name: str, key: str, ve
     return render(request, "cluster/compare_master.html", context)
 
 
-@administrators
+@administrator_required
 @require_GET
 def export(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the shape of a view
     """Hand out the accounts that a conversion overwrites, as a CSV file."""
@@ -192,7 +193,7 @@ def edit(request: HttpRequest, server_id: UUID) -> HttpResponse:
     return render(request, "cluster/edit.html", {"form": form, "name": known["name"]})
 
 
-@administrators
+@administrator_required
 @require_GET
 def test(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Test the way to another server; the page comes at once, its lines when they are there."""
@@ -227,7 +228,7 @@ def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
     return render(request, "cluster/remove.html", context)
 
 
-@administrators
+@administrator_required
 @form_methods
 def reset(request: HttpRequest) -> HttpResponse:
     """Make this slave a stand-alone server again, once that is confirmed."""

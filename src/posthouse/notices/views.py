@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from posthouse.accounts.access import administrator_required
 from posthouse.accounts.models import User
 from posthouse.jobs.models import State
 from posthouse.lib.ids import uuid7
 from posthouse.notices import outbox
 from posthouse.notices.letters import Letter, link
 from posthouse.notices.models import Outage, OutgoingMail
+from posthouse.web.access import administrator_required
 from posthouse.web.paging import page
 
 

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from posthouse.accounts.access import administrator_required
 from posthouse.cluster import identity, servers
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.sync import runs
 from posthouse.sync.models import Copy, Received, Run
+from posthouse.web.access import administrator_required
 from posthouse.web.paging import page
 
 Role = Server.Role

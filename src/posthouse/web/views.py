@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -11,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from posthouse import __version__
 from posthouse.web import health
+from posthouse.web.access import administrator_required
 
 
 @never_cache
@@ -24,11 +23,8 @@ def health_status(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Djang
 
 
 @never_cache
-@login_required
+@administrator_required
 @require_safe
 def health_page(request: HttpRequest) -> HttpResponse:
     """Show administrators how this server is doing."""
-    # posthouse.accounts, with its decorator for this, lies above this app.
-    if not getattr(request.user, "is_administrator", False):
-        raise PermissionDenied
     return render(request, "web/health.html", {"facts": list(health.facts()), "findings": health.findings()})

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from posthouse.accounts.access import administrator_required
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.packages import listing
 from posthouse.packages.models import Package
+from posthouse.web.access import administrator_required
 
 PAGE = 25
 LIVE = {Package.Status.UPLOADING, Package.Status.RELAYING}
