@@ -105,6 +105,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     try:
+        # Opened by its number: a Path can neither be made with a mode nor insist on being new.
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123
             file.write(content)
             file.flush()

@@ -24,12 +24,12 @@ class Parcel:
 
 def big(folder: Path, size: int = BIG) -> Parcel:
     """Make one large file of noise that nothing can compress."""
-    return _parcel(folder, {"film.mov": size}, random.Random(1))  # noqa: S311
+    return _parcel(folder, {"film.mov": size}, random.Random(1))  # noqa: S311 - contents to compare
 
 
 def many(folder: Path, count: int = MANY, most: int = 400_000) -> Parcel:
     """Make many files from nothing to `most` bytes, in folders, with names as people give them."""
-    source = random.Random(2)  # noqa: S311
+    source = random.Random(2)  # noqa: S311 - contents to compare
     names = ("scan", "été", "写真", "Plan (final)", "🎬 take")
     sizes = {
         f"shoot/day {number % 5 + 1}/{names[number % len(names)]} {number:03}.jpg": source.randrange(most)

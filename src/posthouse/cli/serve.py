@@ -135,7 +135,7 @@ def answers(options: Options) -> bool:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # it is our own port, and nothing secret is said
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.bind, options.bind)  # noqa: S104
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.bind, options.bind)  # noqa: S104 - compared only
     address = (host, options.listen_port or options.port)
     try:
         with (
