@@ -30,14 +30,17 @@ PACKAGES = {
 }
 ICON_PACKAGE = "@tabler/icons@3.51.0"
 ICONS = """
-    activity alert-circle alert-triangle arrow-back-up arrow-left arrow-right arrows-exchange at ban bell building
-    certificate check chevron-down chevron-left chevron-right circle-check circle-x clock cloud-upload copy cpu database
-    device-floppy dots dots-vertical download external-link eye file file-download file-upload file-zip files filter
-    fingerprint folder folder-open git-compare heart-rate-monitor help-circle history home inbox info-circle key link
-    list loader-2 lock logout mail mailbox map-pin menu-2 moon note package packages pencil player-pause player-play
-    player-stop plug plug-connected plus progress refresh rotate-clockwise route route-2 search send send-2 server
-    server-2 settings shield-check stethoscope transfer trash truck-delivery unlink upload user user-circle user-plus
-    users world x
+    activity address-book adjustments alert-circle alert-triangle archive arrow-back-up arrow-down arrow-forward-up
+    arrow-left arrow-right arrow-up arrows-exchange at ban bell bolt building calendar calendar-clock certificate
+    chart-line check chevron-down chevron-left chevron-right circle-check circle-x clock cloud-upload copy cpu
+    database device-floppy dots dots-vertical download external-link eye eye-off file file-download file-export
+    file-import file-upload file-zip files filter fingerprint folder folder-open gauge git-compare grip-vertical
+    heart-rate-monitor help-circle history home inbox info-circle key link list list-check loader-2 lock lock-open
+    logout mail mail-cog mail-forward mailbox map-pin menu-2 message moon note package packages password pencil
+    player-pause player-play player-stop player-track-next plug plug-connected plus progress refresh rotate
+    rotate-clockwise route route-2 route-off search send send-2 server server-2 settings share shield-check
+    shield-lock sitemap stethoscope table-export test-pipe transfer trash truck-delivery unlink upload user
+    user-check user-circle user-off user-plus user-question users users-group wifi-off world x
 """.split()  # noqa: SIM905 - a list of words reads better as words
 COMPRESS_FROM = 20_000  # bytes
 SOURCE_MAP = re.compile(rb"\n?(/\*# sourceMappingURL=[^*]*\*/|//# sourceMappingURL=\S*)\s*$")

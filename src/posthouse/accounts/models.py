@@ -64,6 +64,11 @@ class User(AbstractBaseUser):
         related_name="residents",
     )
     home_by_hand = models.BooleanField(default=False, help_text="set by an administrator, not by a rule")
+    directory = models.UUIDField(
+        null=True,
+        blank=True,
+        help_text="the connection on the master from which the account comes; empty: made by hand",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
     change = models.PositiveBigIntegerField(default=0, editable=False, db_index=True)
@@ -97,3 +102,27 @@ class User(AbstractBaseUser):
     def is_administrator(self) -> bool:
         """Whether this person administers the server."""
         return self.role == self.Role.ADMINISTRATOR
+
+
+class Entry(models.Model):
+    """What a directory says of a person, as rules read it. On the server that reads the directory only."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="entry")
+    connection = models.UUIDField(help_text="the directory connection that read it")
+    uid = models.CharField(
+        max_length=64, help_text="objectGUID or entryUUID: stays the same when everything else changes"
+    )
+    dn = models.TextField(help_text="distinguished name")
+    groups: models.JSONField[list[str], list[str]] = models.JSONField(
+        default=list, help_text="names of all groups that the person is in, through nested ones too"
+    )
+    fields: models.JSONField[dict[str, list[str]], dict[str, list[str]]] = models.JSONField(
+        default=dict, help_text="LDAP field, in lower case → its values"
+    )
+    read_at = models.DateTimeField(help_text="when it was last read")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "uid"], name="entry_once")]
+
+    def __str__(self) -> str:
+        return self.dn

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.views.decorators.debug import sensitive_variables
 
+from posthouse.accounts import signals
 from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
@@ -69,6 +70,8 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
             if not user._state.adding:
                 _keep_an_administrator(user)
             user.save(update_fields=fields)
+            if not user.local:
+                signals.people_changed.send(User, ids={user.pk})
     except IntegrityError as error:  # somebody else took the name since full_clean looked
         raise ValidationError({"login": TAKEN}) from error
     return user

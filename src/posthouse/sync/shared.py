@@ -82,6 +82,7 @@ SHARED = (
             "password",
             "home_id",
             "home_by_hand",
+            "directory",
             "removed_at",
         ),
         unique="login",

@@ -10,4 +10,5 @@ app_name = "web"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", views.health_status, name="health"),
     path("server/health/", views.health_page, name="health_page"),
+    path("server/configuration/", views.configuration_page, name="configuration"),
 ]

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from posthouse import __version__
-from posthouse.web import health
+from posthouse.web import configuration, health
 from posthouse.web.access import administrator_required
 
 
@@ -28,3 +28,10 @@ def health_status(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Djang
 def health_page(request: HttpRequest) -> HttpResponse:
     """Show administrators how this server is doing."""
     return render(request, "web/health.html", {"facts": list(health.facts()), "findings": health.findings()})
+
+
+@administrator_required
+@require_safe
+def configuration_page(request: HttpRequest) -> HttpResponse:
+    """List the pages on which this server is configured."""
+    return render(request, "web/configuration.html", {"sections": configuration.sections()})

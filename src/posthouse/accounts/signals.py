@@ -1,0 +1,9 @@
+"""What happens to people, told to the rooms above. Every signal is sent inside the transaction that makes it true."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+people_changed = Signal()
+"""Accounts were made, or something that rules may read has changed on them (ids=set[UUID]): names, addresses, what a
+directory says. Sent on the server that keeps the accounts, once for many of them. Homes places them anew."""
