@@ -6,11 +6,13 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from posthouse.accounts.rules import check_login, check_name, normal
+from posthouse.accounts.vanishing import is_too_many
 from posthouse.cluster.models import Server
 from posthouse.lib.ids import uuid7
 
@@ -126,3 +128,33 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return self.dn
+
+
+class Guard(models.Model):
+    """How many accounts may vanish in one sync or one directory import before an administrator is asked. One row."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    share = models.PositiveSmallIntegerField(
+        "Accounts that may vanish at once, in percent",
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+    )
+    minimum = models.PositiveIntegerField(
+        "Fewer than this many may always vanish",
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+    )
+
+    def __str__(self) -> str:
+        return f"{self.share} %, at least {self.minimum}"
+
+    @classmethod
+    def in_force(cls) -> Guard:
+        """Return what administrators have set, or what holds until they do."""
+        return cls.objects.filter(pk=cls.ONLY).first() or cls()
+
+    def stops(self, vanishing: int, present: int) -> bool:
+        """Return whether so many of the accounts that are present may not vanish without an administrator's word."""
+        return is_too_many(vanishing, present, self.share, self.minimum)
