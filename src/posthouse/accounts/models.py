@@ -106,6 +106,49 @@ class User(AbstractBaseUser):
         return self.role == self.Role.ADMINISTRATOR
 
 
+class Workgroup(models.Model):
+    """People who are addressed together. The master makes workgroups and slaves hold copies."""
+
+    id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField("Name", max_length=200, validators=[check_name])
+    description = models.TextField("Description", blank=True, default="", max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                condition=Q(removed_at=None),
+                name="workgroup_name_once",
+                violation_error_message="Another workgroup has this name. Capital letters make no difference.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person is in a workgroup. Ended memberships are deleted. A cluster may have millions of these rows.
+
+    So they have no id of their own, and the database does not look up both ends of each one that is written: that
+    would take longer than all else when a slave takes over a cluster's people. People and workgroups are removed
+    softly, so neither end goes away.
+    """
+
+    pk = models.CompositePrimaryKey("user_id", "workgroup_id")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    workgroup = models.ForeignKey(Workgroup, on_delete=models.CASCADE, db_constraint=False)
+    is_administrator = models.BooleanField(default=False, help_text="may change the workgroup and its members")
+
+    class Meta:
+        default_related_name = "memberships"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.workgroup_id}"
+
+
 class Entry(models.Model):
     """What a directory says of a person, as rules read it. On the server that reads the directory only."""
 
