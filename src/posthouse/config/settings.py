@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "posthouse.packages",
     "posthouse.transfers",
     "posthouse.relays",
+    "posthouse.dispatches",
     "posthouse.sync",
 ]
 

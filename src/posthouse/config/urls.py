@@ -13,6 +13,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", include("posthouse.notices.urls")),
     path("packages/", include("posthouse.packages.urls")),
     path("relays/", include("posthouse.relays.urls")),
+    path("dispatches/", include("posthouse.dispatches.urls")),
     path("", include("posthouse.cluster.urls")),
     path("", include("posthouse.sync.urls")),
 ]

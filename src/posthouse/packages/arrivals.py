@@ -10,7 +10,7 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.packages import names, signals
+from posthouse.packages import ending, lifecycle, names
 from posthouse.packages.manifest import Manifest, ManifestFile
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
@@ -38,6 +38,10 @@ class Taken(NotAdmitted):
     """Another package has this id here already."""
 
 
+class Over(NotAdmitted):
+    """The package has ended before it came."""
+
+
 def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Package:
     """Make the package of the manifest, whose files are `blobs` by number, and open the deliveries of residents.
 
@@ -47,6 +51,8 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
     here = servers.this()
     now = timezone.now()
     with transaction.atomic():
+        if not ending.hold(manifest.package):
+            raise Over("The package has ended meanwhile: it was recalled, or deleted.")
         package, made = Package.objects.get_or_create(
             pk=manifest.package,
             defaults={
@@ -59,11 +65,15 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
                 "file_count": len(manifest.files),
                 "created_at": manifest.created,
                 "closed_at": now,
+                "release_at": manifest.release if manifest.release and manifest.release > now else None,
+                "expires_at": manifest.expires,
+                "forwarded_from": manifest.forwarded_from,
             },
         )
         if not made:
             if package.origin_id != source.pk or package.sender_id != manifest.sender.id:
                 raise Taken(f"Another package has the id {manifest.package} on this server.")
+            ending.let_go(manifest.package)
             return package
         File.objects.bulk_create(
             (
@@ -79,8 +89,9 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
             batch_size=BATCH,
         )
         Delivery.objects.bulk_create(_deliveries(package, manifest, here), batch_size=BATCH)
-        package.deliveries.filter(home=here).update(available_at=now)
-        signals.package_arrived.send(Package, package=package)
+        if package.release_at is None:
+            lifecycle.open_deliveries(package)
+        ending.let_go(manifest.package)
     return package
 
 
@@ -125,7 +136,7 @@ def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Deli
     if not any(person.home == here.pk for person in manifest.recipients):
         raise UnknownRecipient("The package names nobody who lives on this server.")
     return [
-        Delivery(package=package, recipient_id=person.id, home_id=person.home)
+        Delivery(package=package, recipient_id=person.id, home_id=person.home, private=person.private)
         for person in manifest.recipients
         if person.id in people and person.home in homes
     ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
+from typing import Literal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -11,7 +14,7 @@ from django.db.models.functions import Lower
 
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.packages import lifecycle, limits, names
+from posthouse.packages import lifecycle, limits, names, policies
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store import blobs
 
@@ -29,14 +32,36 @@ class Refused(Exception):
         self.errors = errors
 
 
+@dataclass(frozen=True)
+class Terms:
+    """When a package can be fetched, and how long; what is left out follows the server's policy."""
+
+    release_at: datetime | None = None
+    keep_days: int | Literal["policy"] | None = "policy"
+    """Days from upload or release to its end; None: no end."""
+    after_download: str = ""
+
+
 def create(
-    sender: User, title: str, note: str, recipients: Sequence[str], files: Sequence[tuple[str, int]], key: str = ""
+    sender: User,
+    title: str,
+    note: str,
+    recipients: Sequence[str],
+    files: Sequence[tuple[str, int]],
+    key: str = "",
+    *,
+    private: Sequence[str] = (),
+    terms: Terms = Terms(),
+    contents: Mapping[str, UUID] | None = None,
+    forwarded_from: UUID | None = None,
 ) -> Package:
     """Return a new package that awaits its files, or raise Refused with all that is wrong with it.
 
-    Recipients are log-in names in any case; somebody named twice gets it once; the sender may name himself. Files are
-    (path, size in bytes). A package of nothing but empty files is closed at once. A sender who uses a `key` again gets
-    the package that he made with it: it never comes to be twice because an answer was lost.
+    Recipients are log-in names in any case; somebody named twice gets it once; the sender may name himself. The
+    `private` ones get it too, and the others are not told of them. Files are (path, size in bytes); `contents` has, by
+    path, the blobs of all of them where they are in the store already. A package of nothing but empty files is closed
+    at once. A sender who uses a `key` again gets the package that he made with it: it never comes to be twice because
+    an answer was lost.
     """
     if key and (package := _made_before(sender, key)):
         return package
@@ -48,9 +73,13 @@ def create(
         errors["title"] = [f"The title has {len(title)} characters; {limits.TITLE} is the most. Shorten it."]
     if len(note) > limits.NOTE:
         errors["note"] = [f"The note has {len(note):,} characters; {limits.NOTE:,} is the most. Shorten it."]
-    people, complaints = _people(sender, recipients)
+    people, complaints = _people(sender, [*recipients, *private])
     if complaints:
         errors["recipients"] = complaints
+    hidden = {_line(login).lower() for login in private} - {_line(login).lower() for login in recipients}
+    kept, complaints = policies.settle(terms.keep_days, terms.after_download, terms.release_at)
+    if complaints:
+        errors["terms"] = complaints
     paths, complaints = _files(files)
     if complaints:
         errors["files"] = complaints
@@ -59,12 +88,13 @@ def create(
 
     here = servers.this()
     homes = {person.pk: lifecycle.home_of(person, here) for person in people}
-    package = Package(title=title, note=note, sender=sender, origin=here, key=key)
+    package = Package(title=title, note=note, sender=sender, origin=here, key=key, forwarded_from=forwarded_from)
+    package.keep_days, package.after_download, package.release_at = kept
     package.file_count = len(paths)
     package.size = sum(size for _, size in paths)
     try:
         with transaction.atomic():
-            _record(package, people, homes, paths)
+            _record(package, people, homes, paths, hidden=hidden, contents=contents or {})
     except IntegrityError:
         made_meanwhile = key and _made_before(sender, key)
         if not made_meanwhile:
@@ -78,18 +108,38 @@ def _made_before(sender: User, key: str) -> Package | None:
 
 
 def _record(
-    package: Package, people: Sequence[User], homes: Mapping[UUID, UUID], paths: Sequence[tuple[str, int]]
+    package: Package,
+    people: Sequence[User],
+    homes: Mapping[UUID, UUID],
+    paths: Sequence[tuple[str, int]],
+    *,
+    hidden: Collection[str],
+    contents: Mapping[str, UUID],
 ) -> None:
     package.save(force_insert=True)
     Delivery.objects.bulk_create(
-        (Delivery(package=package, recipient=person, home_id=homes[person.pk]) for person in people),
+        (
+            Delivery(
+                package=package,
+                recipient=person,
+                home_id=homes[person.pk],
+                private=person.login.lower() in hidden,
+            )
+            for person in people
+        ),
         batch_size=BATCH,
     )
     # One empty blob serves all the empty files of the package.
-    empty = blobs.create(0) if any(size == 0 for _, size in paths) else None
+    empty = blobs.create(0).pk if not contents and any(size == 0 for _, size in paths) else None
     File.objects.bulk_create(
         (
-            File(package=package, number=number, path=path, size=size, blob=None if size else empty)
+            File(
+                package=package,
+                number=number,
+                path=path,
+                size=size,
+                blob_id=contents.get(path) or (None if size else empty),
+            )
             for number, (path, size) in enumerate(paths)
         ),
         batch_size=BATCH,

@@ -15,10 +15,11 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.packages import signals
+from posthouse.packages import ending, signals
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
 
+BATCH = 200
 Status = Package.Status
 
 
@@ -80,19 +81,59 @@ def _close(package_id: UUID) -> bool:
         home = Coalesce(Subquery(people.values("home_id")), Value(homeless, output_field=models.UUIDField()))
         deliveries.update(home=home)
         deliveries.filter(recipient__local=True).update(home=here)
-        opened = deliveries.filter(home=here).update(available_at=now)
         status = Status.RELAYING if deliveries.exclude(home=here).exists() else Status.COMPLETE
-        Package.objects.filter(pk=package_id).update(status=status, closed_at=now, updated_at=now)
         package = Package.objects.get(pk=package_id)
+        package.status, package.closed_at, package.updated_at = status, now, now
+        if package.release_at and package.release_at <= now:
+            package.release_at = None
+        package.expires_at = ending.expiry(package.keep_days, package.release_at or now)
+        package.save(update_fields=["status", "closed_at", "updated_at", "release_at", "expires_at"])
         signals.package_closed.send(Package, package=package)
-        if opened:
-            signals.package_arrived.send(Package, package=package)
+        if package.release_at is None:
+            open_deliveries(package)
     return True
 
 
+def open_deliveries(package: Package) -> None:
+    """Let the recipients who live here fetch a package that is released and all here, and have them told."""
+    waiting = Delivery.objects.filter(package=package, home=servers.this(), available_at=None)
+    if waiting.update(available_at=timezone.now()):
+        signals.package_arrived.send(Package, package=package)
+
+
+def release(package_id: UUID) -> bool:
+    """Let recipients fetch a package that was to wait; False when it waits for nothing, or has ended."""
+    with transaction.atomic():
+        waiting = Package.objects.filter(pk=package_id, release_at__isnull=False, ended_at=None)
+        if not waiting.update(release_at=None, updated_at=timezone.now()):
+            return False
+        package = Package.objects.get(pk=package_id)
+        if package.closed_at is not None:
+            open_deliveries(package)
+    return True
+
+
+def release_now(package_id: UUID) -> bool:
+    """Release a package before its time, at its sender's server, and at all others; False when there is nothing to."""
+    with transaction.atomic():
+        if not release(package_id):
+            return False
+        signals.terms_changed.send(Package, package=Package.objects.get(pk=package_id))
+    return True
+
+
+def release_due() -> int:
+    """Release the packages whose time has come; return how many."""
+    due = Package.objects.filter(release_at__lte=timezone.now(), closed_at__isnull=False, ended_at=None)
+    return sum(release(pk) for pk in due.order_by("release_at").values_list("pk", flat=True)[:BATCH])
+
+
 def set_status(package_id: UUID, old: str, new: str, error: str = "") -> bool:
-    """Change the status from `old` to `new`; return False if it was not `old`. An error gets its reason in words."""
-    changed = Package.objects.filter(pk=package_id, status=old).update(
+    """Change the status from `old` to `new`; return False if it was not `old`. An error gets its reason in words.
+
+    What happens to the relays of a package that has ended is not news any more: it keeps the status it had.
+    """
+    changed = Package.objects.filter(pk=package_id, status=old, ended_at=None).update(
         status=new, error=error, updated_at=timezone.now()
     )
     return bool(changed)

@@ -7,19 +7,23 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subque
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.packages import access
-from posthouse.packages.models import Delivery, Download, Package
+from posthouse.packages.models import Delivery, Package
 
 NAMED = 3
 """Recipients of a package that a list names; of the others it tells how many they are."""
 
 
-def received_by(user: User) -> QuerySet[Delivery]:
-    """Return what this person can fetch here, newest first; `fetched` tells whether he did."""
-    fetched = Download.objects.filter(package=OuterRef("package"), user=user, ended_at__isnull=False)
+def received_by(user: User, *, archived: bool = False) -> QuerySet[Delivery]:
+    """Return what this person can fetch here, newest first, without or with nothing but what he archived."""
     return (
-        Delivery.objects.filter(recipient=user, available_at__isnull=False)
+        Delivery.objects.filter(
+            recipient=user,
+            available_at__isnull=False,
+            hidden_at=None,
+            package__ended_at=None,
+            archived_at__isnull=not archived,
+        )
         .select_related("package__sender")
-        .annotate(fetched=Exists(fetched))
         .order_by("-available_at", "-pk")
     )
 

@@ -10,14 +10,16 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from posthouse.packages import limits, names
 from posthouse.store import digests, parts
+
+T = TypeVar("T")
 
 VERSION = 1
 LIMIT = 128 * 1024 * 1024
@@ -51,6 +53,8 @@ class Recipient:
     login: str
     name: str
     home: UUID
+    private: bool = False
+    """Other recipients are not told of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,11 @@ class Manifest:
     recipients: tuple[Recipient, ...]
     created: datetime
     files: tuple[ManifestFile, ...]
+    release: datetime | None = None
+    """Nobody can fetch it before."""
+    expires: datetime | None = None
+    """When it ends."""
+    forwarded_from: UUID | None = None
     version: int = VERSION
 
     @property
@@ -108,10 +117,19 @@ def dumps(manifest: Manifest) -> bytes:
             "email": manifest.sender.email,
         },
         "recipients": [
-            {"id": str(person.id), "login": person.login, "name": person.name, "home": str(person.home)}
+            {
+                "id": str(person.id),
+                "login": person.login,
+                "name": person.name,
+                "home": str(person.home),
+                "private": person.private,
+            }
             for person in manifest.recipients
         ],
         "created": manifest.created.isoformat(),
+        "release": manifest.release.isoformat() if manifest.release else None,
+        "expires": manifest.expires.isoformat() if manifest.expires else None,
+        "forwarded_from": str(manifest.forwarded_from) if manifest.forwarded_from else None,
         "files": [
             {
                 "path": file.path,
@@ -154,10 +172,14 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
                 login=person.label("login"),
                 name=person.label("name"),
                 home=person.uuid("home"),
+                private=person.flag("private"),
             )
             for person in recipients
         ),
         created=document.time("created"),
+        release=document.maybe("release", document.time),
+        expires=document.maybe("expires", document.time),
+        forwarded_from=document.maybe("forwarded_from", document.uuid),
         files=tuple(_file(number, file) for number, file in enumerate(files)),
     )
     if not manifest.files or not manifest.recipients:
@@ -289,6 +311,16 @@ class _Reader:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
             self._refuse(key, "is not base64")
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool):
+            self._refuse(key, "is neither true nor false")
+        return value
+
+    def maybe(self, key: str, take: Callable[[str], T]) -> T | None:
+        """Return what `take` makes of a member; None when it is null."""
+        return None if self._take(key) is None else take(key)
 
     def uuid(self, key: str) -> UUID:
         value = self._take(key)

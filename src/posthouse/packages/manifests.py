@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from uuid import UUID
 
+from django.db.models import Q
+
+from posthouse.cluster.models import Server
 from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Recipient, Sender
 from posthouse.packages.models import Package
 from posthouse.store.models import Part
 
 
-def of(package: Package) -> Manifest:
+def of(package: Package, to: Server | None = None) -> Manifest:
     """Return the manifest of a closed package, in four queries however many files it has.
+
+    The one for another server, `to`, says nothing of private recipients who live elsewhere.
 
     Raise ValueError if it is still uploading: its contents are not settled before.
     """
@@ -38,15 +43,27 @@ def of(package: Package) -> Manifest:
             )
         )
     sender = package.sender
+    deliveries = package.deliveries.select_related("recipient").order_by("recipient_id")
+    if to is not None:
+        deliveries = deliveries.filter(Q(private=False) | Q(home=to))
     return Manifest(
         package=package.pk,
         title=package.title,
         note=package.note,
         sender=Sender(sender.pk, sender.login, sender.name, sender.email),
         recipients=tuple(
-            Recipient(delivery.recipient.pk, delivery.recipient.login, delivery.recipient.name, delivery.home_id)
-            for delivery in package.deliveries.select_related("recipient").order_by("recipient_id")
+            Recipient(
+                delivery.recipient.pk,
+                delivery.recipient.login,
+                delivery.recipient.name,
+                delivery.home_id,
+                delivery.private,
+            )
+            for delivery in deliveries
         ),
         created=package.created_at,
+        release=package.release_at,
+        expires=package.expires_at,
+        forwarded_from=package.forwarded_from,
         files=tuple(files),
     )

@@ -23,6 +23,16 @@ class Package(models.Model):
         COMPLETE = "complete", "Complete"
         ERROR = "error", "Error"
 
+    class End(models.TextChoices):
+        EXPIRED = "expired", "Expired"
+        RECALLED = "recalled", "Recalled"
+        DELETED = "deleted", "Deleted"
+
+    class After(models.TextChoices):
+        KEEP = "keep", "keep it until it expires"
+        ANY = "any", "end it a day after one recipient has downloaded all of it"
+        ALL = "all", "end it a day after all recipients have downloaded all of it"
+
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     title = models.CharField(max_length=200)
     note = models.TextField(blank=True, default="")
@@ -35,6 +45,19 @@ class Package(models.Model):
     key = models.CharField(
         max_length=64, blank=True, default="", help_text="the client's name for its call, so that it can say it again"
     )
+    release_at = models.DateTimeField(
+        null=True, blank=True, help_text="nobody can fetch it before; empty: at once, or released already"
+    )
+    keep_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="days from upload or release to the end; empty: no end"
+    )
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="when it ends by itself")
+    after_download = models.CharField(max_length=4, choices=After, default=After.KEEP)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="since when nobody can fetch it any more")
+    end = models.CharField(max_length=8, choices=End, blank=True, default="")
+    ended_by = models.CharField(max_length=200, blank=True, default="", help_text="whose doing the end was")
+    freed_at = models.DateTimeField(null=True, blank=True, help_text="when its bytes were given up, after its end")
+    forwarded_from = models.UUIDField(null=True, blank=True, help_text="the package whose files it passes on")
     created_at = models.DateTimeField(default=timezone.now, help_text="at the sender's server")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its last byte was in the store")
     updated_at = models.DateTimeField(auto_now=True)
@@ -47,10 +70,19 @@ class Package(models.Model):
             models.Index(fields=["sender", "-created_at"], name="package_sent"),
             models.Index(fields=["status", "-created_at"], name="package_status"),
             models.Index(fields=["-created_at"], name="package_created"),
+            # What the periodic work looks for: few rows, however many packages there are.
+            models.Index(fields=["expires_at"], condition=Q(ended_at=None, expires_at__isnull=False), name="to_expire"),
+            models.Index(fields=["release_at"], condition=Q(release_at__isnull=False), name="to_release"),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False, freed_at=None), name="to_free"),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its files are all here and may be fetched by whom it was sent to."""
+        return self.closed_at is not None and self.ended_at is None
 
 
 class File(models.Model):
@@ -90,6 +122,12 @@ class Delivery(models.Model):
     available_at = models.DateTimeField(
         null=True, blank=True, help_text="when it could be fetched here; empty: not here, or not yet"
     )
+    private = models.BooleanField(default=False, help_text="other recipients are not told of this one")
+    fetched_files = models.PositiveIntegerField(default=0, help_text="how many of the files were fetched whole")
+    first_fetched_at = models.DateTimeField(null=True, blank=True, help_text="when anything was fetched")
+    fetched_at = models.DateTimeField(null=True, blank=True, help_text="when all of it had been fetched")
+    archived_at = models.DateTimeField(null=True, blank=True, help_text="when the recipient put it aside")
+    hidden_at = models.DateTimeField(null=True, blank=True, help_text="when the recipient deleted it for himself")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["package", "recipient"], name="delivery_once")]
@@ -112,14 +150,52 @@ class Download(models.Model):
         related_name="+",
         help_text="empty: all, as a zip file",
     )
+    start = models.PositiveBigIntegerField(default=0, help_text="the first byte that was asked for")
     sent = models.PositiveBigIntegerField(default=0, help_text="bytes handed to the network")
     size = models.PositiveBigIntegerField(help_text="bytes asked for")
+    whole = models.PositiveBigIntegerField(default=0, help_text="bytes of the file, or of the zip file, altogether")
     address = models.CharField(max_length=45, help_text="IP address")
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["package", "-started_at"], name="download_package")]
+        indexes = [
+            models.Index(fields=["package", "-started_at"], name="download_package"),
+            models.Index(fields=["package", "user", "file"], name="download_of_file"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.package_id} by {self.user_id}"
+
+
+class Ended(models.Model):
+    """A package that ended before it came here: a relay that is late must not bring it any more."""
+
+    package_id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.package_id)
+
+
+class Policy(models.Model):
+    """How long packages are kept, as administrators set it at Server > Configuration > Packages. One row."""
+
+    keep_days = models.PositiveIntegerField(
+        "Days a package is kept",
+        null=True,
+        blank=True,
+        help_text="From its upload on. Empty: until somebody deletes it.",
+    )
+    after_download = models.CharField(
+        "After a download", max_length=4, choices=Package.After, default=Package.After.KEEP
+    )
+    may_choose = models.BooleanField(
+        "Senders may choose otherwise", default=True, help_text="For each package, up to the most days below."
+    )
+    most_days = models.PositiveIntegerField(
+        "Most days that senders may choose", null=True, blank=True, help_text="Empty: any number, or no end at all."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.keep_days or 'no'} days"

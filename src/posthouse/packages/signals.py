@@ -12,3 +12,14 @@ package_arrived = Signal()
 
 package_given_up = Signal()
 """An upload was discarded, or nobody went on with it (package=Package). Transfers may clear away what came of it."""
+
+package_ended = Signal()
+"""Nobody can fetch the package any more: it has expired, was recalled or deleted (package=Package). Relays on the way
+end, and at the sender's server the other servers are told."""
+
+package_fetched = Signal()
+"""A recipient who lives here has fetched something of it for the first time, or now all of it (delivery=Delivery,
+whole=bool). The sender's server is told."""
+
+terms_changed = Signal()
+"""At the sender's server, the release or the expiry of a package was changed (package=Package)."""

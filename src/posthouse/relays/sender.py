@@ -71,7 +71,7 @@ def _send(job: Job[Relay], far: Far) -> None:
         else:
             job.note(done=done)
 
-    Sending(far, manifests.of(package), read, check=job.check, progress=progress).run()
+    Sending(far, manifests.of(package, job.row.destination), read, check=job.check, progress=progress).run()
     queue.finish(relay)
 
 

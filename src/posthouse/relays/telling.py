@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posthouse.notices import outbox
 from posthouse.notices.letters import Letter, link
-from posthouse.packages.models import Delivery
+from posthouse.packages.models import Delivery, Package
 from posthouse.relays.models import Relay
 from posthouse.web import units
 
@@ -17,6 +17,8 @@ def failed(relay: Relay, error: str) -> None:
     A server is removed by an administrator who was told what becomes of its relays: then only senders are told.
     """
     package, server = relay.package, relay.destination
+    if Package.objects.filter(pk=package.pk, ended_at__isnull=False).exists():
+        return  # it was recalled, or has expired: nobody waits for it
     letter = Letter(
         subject=f"“{package.title}” could not be relayed to {server.name}",
         text=f"The package “{package.title}” did not get to {server.name}, and is not tried any more by itself. "

@@ -9,14 +9,21 @@ from django.dispatch import receiver
 
 from posthouse.jobs.worker import Kind, register, register_periodic
 from posthouse.packages.models import Package
-from posthouse.packages.signals import package_closed
+from posthouse.packages.signals import package_closed, package_ended
 from posthouse.relays import knock, links, queue, sender
+from posthouse.relays.models import Relay
 from posthouse.relays.receiver import forget_abandoned
 
 
 @receiver(package_closed)
 def _relay_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001 - the shape of a signal's receiver
     queue.enqueue(package)
+
+
+@receiver(package_ended)
+def _end_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
+    for relay in Relay.objects.filter(package=package).exclude(state__in=queue.ENDED):
+        queue.cancel(relay, package.ended_by)
 
 
 register(Kind("relay", links.due, sender.run, settings.POSTHOUSE.relay_workers))

@@ -99,7 +99,8 @@ async def _send(request: Request, send: Send, thing: Thing, note: Download) -> N
         await send({"type": "http.response.start", "status": status, "headers": encode(headers)})
         await send({"type": "http.response.body", "body": b""})
         return
-    note.file, note.size, note.address = thing.file, span.length, request.address
+    note.file, note.address = thing.file, request.address
+    note.start, note.size, note.whole = span.start, span.length, thing.size
     await Outflow(request, send, note).run(status, encode(headers), thing.read(span.start, span.length))
 
 

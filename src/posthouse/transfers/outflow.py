@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
+from posthouse.packages import receipts
 from posthouse.packages.models import Download
 from posthouse.store.errors import StoreError
 from posthouse.transfers.errors import of_store
@@ -70,3 +71,4 @@ class Outflow:
     def _end(self) -> None:
         self._note.ended_at = timezone.now()
         self._note.save(update_fields=["sent", "ended_at"])
+        receipts.note(self._note)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from posthouse.packages.models import Package
+from posthouse.packages.models import Delivery, Package
 from posthouse.web.templatetags.posthouse import status
 
 register = template.Library()
@@ -23,7 +23,10 @@ KINDS = {
 @register.simple_tag
 def package_status(package: Package, relayed: object = False) -> SafeString:
     """Show the status of a package; it is a link to its relays if it goes, or went, to other servers (R59)."""
-    badge = status(KINDS[Package.Status(package.status)], package.get_status_display())
+    if package.ended_at is not None:
+        badge = status("off", package.get_end_display())
+    else:
+        badge = status(KINDS[Package.Status(package.status)], package.get_status_display())
     if not relayed or package.closed_at is None:
         return badge
     return format_html(
@@ -31,3 +34,13 @@ def package_status(package: Package, relayed: object = False) -> SafeString:
         reverse("relays:package", args=[package.pk]),
         badge,
     )
+
+
+@register.simple_tag
+def receipt(delivery: Delivery, package: Package) -> SafeString:
+    """Show how much of a package a recipient has fetched."""
+    if delivery.fetched_at is not None:
+        return status("ok", "Downloaded")
+    if delivery.first_fetched_at is not None:
+        return status("wait", f"{delivery.fetched_files:,} of {package.file_count:,} files downloaded")
+    return status("off", "Not downloaded")

@@ -30,6 +30,13 @@ def received(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
+def archive(request: HttpRequest) -> HttpResponse:
+    """List what this person has put aside."""
+    return _list(request, "archive", listing.received_by(cast(User, request.user), archived=True), live=False)
+
+
+@login_required
+@require_GET
 def sent(request: HttpRequest) -> HttpResponse:
     """List what this person sent, live while something is on its way."""
     return _list(request, "sent", listing.sent_by(cast(User, request.user), servers.this()), live=True)
@@ -46,6 +53,7 @@ def _list(request: HttpRequest, name: str, rows: QuerySet[Any], *, live: bool) -
     page: Page[Model] = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
+        "here": servers.this(),
         "live": live and any(package.status in LIVE for package in cast("list[Package]", page.object_list)),
     }
     polled = request.headers.get("HX-Request") == "true"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,7 +20,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from posthouse.accounts import people
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.packages import access, drafts, lifecycle, limits, rights
+from posthouse.packages import access, drafts, forwarding, lifecycle, limits, rights
+from posthouse.packages.drafts import Terms
 from posthouse.packages.models import Package
 from posthouse.store.errors import StoreError
 
@@ -35,20 +38,42 @@ class _Malformed(Exception):
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form; make the package that a JSON call describes.
 
-    The call is {title, note, recipients: [log-in name], files: [{path, size}], key}. Its answer is 201 with what the
-    upload needs (see `upload`), 422 with {errors: {field: [sentence]}}, or 400 when it is not such a call at all. With
-    the same `key`, which need not be there, it may be said again by a client that missed the answer.
+    The call is {title, note, recipients: [log-in name], files: [{path, size}]}; it may also have `private`, more
+    recipients whom the others are not told of, `release` (a time with its zone), `days` until the end (null: none),
+    `after` ("keep", "any" or "all": what follows the downloads), and `key`, with which it may be said again by a client
+    that missed the answer. The answer is 201 with what the upload needs (see `upload`), 422 with
+    {errors: {field: [sentence]}}, or 400 when it is not such a call at all.
     """
     if request.method != "POST":
         return render(request, "packages/new.html", {"limits": limits, "suggestions": SUGGESTIONS})
+    return _make(request, lambda call: drafts.create(cast(User, request.user), **call))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def forward(request: HttpRequest, package_id: UUID) -> HttpResponse:
+    """Show the form for passing a package on; make the new package by a call as for `new`, without its files."""
+    user = cast(User, request.user)
+    package = access.may_fetch(user, package_id)
+    if package is None:
+        raise Http404
+    if request.method != "POST":
+        return render(request, "packages/forward.html", {"package": package, "limits": limits})
+
+    def passed_on(call: dict[str, Any]) -> Package:
+        return forwarding.forward(user, package, **{name: call[name] for name in call if name != "files"})
+
+    return _make(request, passed_on)
+
+
+def _make(request: HttpRequest, make: Callable[[dict[str, Any]], Package]) -> JsonResponse:
+    """Make a package by what the body of a request asks for, and answer with its state or with what is wrong."""
     try:
-        call = _call(request)
+        package = make(_call(request))
     except RequestDataTooBig:
         return _refuse({"files": ["The list of files is too long for one package. Send several, or one archive."]}, 413)
     except _Malformed as error:
         return _refuse({"call": [str(error)]}, 400)
-    try:
-        package = drafts.create(cast(User, request.user), **call)
     except drafts.Refused as refused:
         return _refuse(refused.errors, 422)
     except StoreError as error:
@@ -125,8 +150,10 @@ def _call(request: HttpRequest) -> dict[str, Any]:
         raise _Malformed(f"key is a text of up to {limits.KEY} plain characters.")
     if not isinstance(title, str) or not isinstance(note, str):
         raise _Malformed("title and note are texts.")
-    if not isinstance(logins, list) or not all(isinstance(login, str) for login in logins):
-        raise _Malformed("recipients is a list of log-in names.")
+    private = body.get("private", [])
+    for some in (logins, private):
+        if not isinstance(some, list) or not all(isinstance(login, str) for login in some):
+            raise _Malformed("recipients and private are lists of log-in names.")
     if not isinstance(files, list) or not all(_is_file(file) for file in files):
         raise _Malformed("files is a list of {path, size}, the size in bytes.")
     return {
@@ -135,7 +162,26 @@ def _call(request: HttpRequest) -> dict[str, Any]:
         "recipients": logins,
         "files": [(file["path"], file["size"]) for file in files],
         "key": key,
+        "private": private,
+        "terms": _terms(body),
     }
+
+
+def _terms(body: dict[str, Any]) -> Terms:
+    release, days, after = body.get("release"), body.get("days", "policy"), body.get("after", "")
+    if not (days is None or days == "policy" or (type(days) is int and abs(days) < 2**31)):
+        raise _Malformed("days is a whole number, or null for no end.")
+    if not isinstance(after, str):
+        raise _Malformed("after is keep, any or all.")
+    if release is None:
+        return Terms(None, days, after)
+    try:
+        moment = datetime.fromisoformat(release)
+    except (TypeError, ValueError) as error:
+        raise _Malformed("release is a time as in ISO 8601.") from error
+    if moment.utcoffset() is None:
+        raise _Malformed("release needs a time zone.")
+    return Terms(moment, days, after)
 
 
 def _is_file(file: object) -> bool:

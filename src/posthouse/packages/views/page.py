@@ -38,7 +38,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "packages/detail_live.html", {"package": package, **_progress(package, mine=mine)})
     files = Paginator(package.files.all(), FILES).get_page(request.GET.get("page"))
-    deliveries = package.deliveries.select_related("recipient", "home").order_by("recipient__name", "pk")
+    deliveries = access.told_of(user, package).select_related("recipient", "home").order_by("recipient__name", "pk")
     downloads = package.downloads.select_related("user", "file").order_by("-started_at")
     if not mine:
         downloads = downloads.filter(user=user)
@@ -48,9 +48,10 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
         {
             "package": package,
             "mine": mine,
-            "fetchable": package.closed_at is not None,
-            "deliveries": deliveries[:NAMED],
-            "recipient_count": package.deliveries.count(),
+            "fetchable": package.is_open,
+            "delivery": access.delivery(user, package.pk),
+            "named": list(deliveries[:NAMED]),
+            "recipient_count": deliveries.count(),
             "elsewhere": mine and package.deliveries.exclude(home=servers.this()).exists(),
             "page": files,
             "lines": tree.lines((file.path, file) for file in files.object_list),
@@ -65,10 +66,13 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
 @require_GET
 def people(request: HttpRequest, package_id: UUID) -> HttpResponse:
     """List all recipients of a package that has more than its page shows."""
-    package = _visible(cast(User, request.user), package_id)
-    deliveries = package.deliveries.select_related("recipient", "home").order_by("recipient__name", "pk")
+    user = cast(User, request.user)
+    package = _visible(user, package_id)
+    deliveries = access.told_of(user, package).select_related("recipient", "home").order_by("recipient__name", "pk")
     page = Paginator(deliveries, PEOPLE).get_page(request.GET.get("page"))
-    return render(request, "packages/people.html", {"package": package, "page": page})
+    return render(
+        request, "packages/people.html", {"package": package, "page": page, "mine": package.sender_id == user.pk}
+    )
 
 
 def _visible(user: User, package_id: UUID) -> Package:

@@ -4,6 +4,7 @@ import { bytes } from "../posthouse/format.js";
 import { Choice } from "./choice.js";
 import { Recipients } from "./combobox.js";
 import { watchDrop } from "./drop.js";
+import { showErrors } from "./errors.js";
 import { make } from "./server.js";
 import { upload } from "./upload.js";
 import { VirtualList } from "./virtual.js";
@@ -13,7 +14,6 @@ function by(id) {
 }
 
 const FIELDS = ["recipients", "title", "note", "files"];
-const ERRORS = { recipients: "to-errors", title: "title-errors", note: "note-errors", files: "files-errors" };
 
 const form = by("new-package");
 const choice = new Choice();
@@ -157,24 +157,6 @@ function summarise() {
   if (choice.count) parts.push(by("chosen-total").textContent);
   if (recipients.count) parts.push(`to ${recipients.count} ${recipients.count === 1 ? "person" : "people"}`);
   by("send-summary").textContent = parts.join(" ");
-}
-
-/** Show sentences beside their fields; a field that is not named keeps what it shows. */
-function showErrors(errors) {
-  for (const [field, sentences] of Object.entries(errors)) {
-    if (!ERRORS[field]) continue;
-    by(ERRORS[field]).replaceChildren(
-      ...sentences.map((sentence) => {
-        const line = document.createElement("li");
-        line.textContent = sentence;
-        return line;
-      }),
-    );
-    const control = { recipients: by("to"), title: by("title"), note: by("note") }[field];
-    control?.toggleAttribute("aria-invalid", sentences.length > 0);
-    if (sentences.length) control?.setAttribute("aria-invalid", "true");
-    by(ERRORS[field]).closest(".field, .card-body").classList.toggle("has-errors", sentences.length > 0);
-  }
 }
 
 function focusFirst(errors) {

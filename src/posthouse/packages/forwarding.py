@@ -1,0 +1,52 @@
+"""Forwarding: a new package with the files of another one, which are not uploaded, nor stored, once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from posthouse.accounts.models import User
+from posthouse.packages import access, drafts
+from posthouse.packages.drafts import Refused, Terms
+from posthouse.packages.models import File, Package
+
+
+def forward(
+    user: User,
+    package: Package,
+    title: str,
+    note: str,
+    recipients: Sequence[str],
+    key: str = "",
+    *,
+    private: Sequence[str] = (),
+    terms: Terms = Terms(),  # noqa: B008 - it is frozen
+) -> Package:
+    """Send the files of a package that this person may fetch on to others, and return the new package.
+
+    Where the files lie already they are not sent again. Recalling the first package does not recall this one.
+    Raises Refused.
+    """
+    with transaction.atomic():
+        # Locked, so that its bytes are not given up before the new package has them too.
+        locked = Package.objects.select_for_update().filter(pk=package.pk).first()
+        if locked is None or access.may_fetch(user, package.pk) is None:
+            raise Refused({"files": ["The package has ended meanwhile, so it cannot be forwarded any more."]})
+        files = File.objects.filter(package=package, blob__isnull=False).order_by("number")
+        blobs = dict(files.values_list("path", "blob_id"))
+        if len(blobs) != package.file_count:
+            raise Refused({"files": ["Not all of its files are here, so it cannot be forwarded."]})
+        found = list(files.values_list("path", "size"))
+        return drafts.create(
+            user,
+            title,
+            note,
+            recipients,
+            found,
+            key,
+            private=private,
+            terms=terms,
+            contents=blobs,
+            forwarded_from=package.pk,
+        )

@@ -1,0 +1,86 @@
+"""Receipts: what each recipient has fetched of a package, in parts or whole, here or at another server.
+
+A file counts as fetched when its bytes were sent from the first to the last, in however many answers. Of a package
+whose files were all fetched, or whose zip file was, its recipient has everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from posthouse.packages import ending, signals
+from posthouse.packages.models import Delivery, Download, Package
+
+
+def note(download: Download) -> None:
+    """Take an answer that has ended into account. A sender's own downloads count only if he is a recipient."""
+    if not download.sent and download.whole:
+        return
+    delivery = Delivery.objects.filter(package=download.package_id, recipient=download.user_id).first()
+    if delivery is None or delivery.fetched_at is not None:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        mine = Delivery.objects.filter(pk=delivery.pk, fetched_at=None)
+        # The lock on the row: of two answers that end at once, the second counts after the first.
+        first = bool(mine.filter(first_fetched_at=None).update(first_fetched_at=now))
+        locked = mine.select_for_update().first()
+        if locked is None:
+            return
+        whole = _count(locked, download)
+        if whole:
+            mine.update(fetched_at=now)
+        if first or whole:
+            delivery.refresh_from_db()
+            _tell(delivery, whole=whole)
+
+
+def heard(package_id: UUID, recipient_id: UUID, files: int, first: datetime, whole: datetime | None) -> None:
+    """Take over, at the sender's server, what a recipient has fetched at another one. It may be said again."""
+    with transaction.atomic():
+        mine = Delivery.objects.filter(package=package_id, recipient=recipient_id)
+        news = bool(mine.filter(first_fetched_at=None).update(first_fetched_at=first))
+        mine.filter(fetched_files__lt=files).update(fetched_files=files)
+        ended = whole is not None and bool(mine.filter(fetched_at=None).update(fetched_at=whole))
+        delivery = mine.first()
+        if delivery is not None and (news or ended):
+            _tell(delivery, whole=ended)
+
+
+def covers(spans: Iterable[tuple[int, int]], size: int) -> bool:
+    """Return whether spans of (start, length) reach from the first byte to the last of `size`. Pure."""
+    reached = 0
+    for start, length in sorted(spans):
+        if start > reached or reached >= size:
+            break
+        reached = max(reached, start + length)
+    return reached >= size
+
+
+def _count(delivery: Delivery, download: Download) -> bool:
+    """Count the file if this answer made it whole, and return whether the recipient has everything now."""
+    package = Package.objects.get(pk=delivery.package_id)
+    others = Download.objects.filter(package=package, user=download.user_id, file=download.file_id)
+    others = others.exclude(pk=download.pk).filter(ended_at__isnull=False)
+    before = list(others.values_list("start", "sent"))
+    if before and covers(before, download.whole):
+        return False
+    if not covers([*before, (download.start, download.sent)], download.whole):
+        return False
+    if download.file is None:
+        Delivery.objects.filter(pk=delivery.pk).update(fetched_files=package.file_count)
+        return True
+    Delivery.objects.filter(pk=delivery.pk).update(fetched_files=F("fetched_files") + 1)
+    return delivery.fetched_files + 1 >= package.file_count
+
+
+def _tell(delivery: Delivery, *, whole: bool) -> None:
+    signals.package_fetched.send(Delivery, delivery=delivery, whole=whole)
+    if whole:
+        ending.after_download(Package.objects.get(pk=delivery.package_id))

@@ -1,0 +1,59 @@
+// Forward: the recipients and the words of a package whose files are at the server already.
+
+import { Recipients } from "./combobox.js";
+import { showErrors } from "./errors.js";
+import { make } from "./server.js";
+
+function by(id) {
+  return document.getElementById(id);
+}
+
+const FIELDS = ["recipients", "title", "note"];
+const form = by("forward");
+let key = crypto.randomUUID();
+
+const recipients = new Recipients({
+  input: by("to"),
+  list: by("to-list"),
+  tokens: by("token-list"),
+  said: by("to-said"),
+  address: form.dataset.people,
+  changed: () => showErrors({ recipients: [] }),
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  by("send").disabled = true;
+  fail("");
+  showErrors(Object.fromEntries(FIELDS.map((field) => [field, []])));
+  try {
+    await send();
+  } catch (error) {
+    fail(`${error.message} It is not known whether the package was forwarded. Try again: it is made only once.`);
+  }
+  by("send").disabled = false;
+});
+
+async function send() {
+  if (!(await recipients.settle())) {
+    showErrors({ recipients: [`“${recipients.pending}” is not clear. Choose a name from the list, or clear the field.`] });
+    by("to").focus();
+    return;
+  }
+  const call = { title: by("title").value, note: by("note").value, recipients: recipients.logins, files: [], key };
+  const answer = await make(form.action, form.elements.csrfmiddlewaretoken.value, call);
+  if (!answer.errors) {
+    location.assign(answer.state.url);
+    return;
+  }
+  key = crypto.randomUUID(); // nothing was made: what is sent next is another call
+  showErrors(answer.errors);
+  fail(FIELDS.some((field) => answer.errors[field]) ? "" : Object.values(answer.errors).flat().join(" "));
+}
+
+function fail(words) {
+  by("send-error").textContent = words;
+  by("send-error").hidden = !words;
+}
+
+by("send").disabled = false; // the page comes with the button off: without this script it could not send
