@@ -14,5 +14,11 @@ class AccountsConfig(AppConfig):
         """Make the prefix search known, and have old sessions deleted each hour."""
         from posthouse.accounts import lookups, sessions  # noqa: F401 - lookups registers itself
         from posthouse.jobs import worker
+        from posthouse.web import configuration
 
         worker.register_periodic("forget old sessions", 3600, sessions.forget_old)
+        configuration.register(
+            configuration.Section(
+                "Permissions", "accounts:standard", "shield-check", "What users may do, and how much they may send."
+            )
+        )

@@ -12,6 +12,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from posthouse.accounts.rules import check_login, check_name, normal
+from posthouse.accounts.standards import Standard as Standard
 from posthouse.accounts.vanishing import is_too_many
 from posthouse.cluster.models import Server
 from posthouse.lib.ids import uuid7
@@ -70,6 +71,18 @@ class User(AbstractBaseUser):
         null=True,
         blank=True,
         help_text="the connection on the master from which the account comes; empty: made by hand",
+    )
+    permissions = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="what is given or taken, beside what the role gives: +outside -invite",
+    )
+    quota = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="bytes that may be sent within the role's days; empty: as the role has it"
+    )
+    package_limit = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="bytes of one package; empty: as the role has it"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)

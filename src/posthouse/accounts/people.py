@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.views.decorators.debug import sensitive_variables
 
-from posthouse.accounts import signals
+from posthouse.accounts import permissions, signals, workgroups
 from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
@@ -102,6 +102,13 @@ def complete(prefix: str, limit: int, for_user: User) -> list[User]:
 
     Local accounts are no recipients: other servers do not know them. Nor is he himself suggested.
     """
-    if not prefix.strip():
+    prefix = prefix.strip()
+    if not prefix:
         return []
-    return list(matching(prefix).filter(is_active=True, local=False).exclude(pk=for_user.pk)[:limit])
+    found = matching(prefix).filter(is_active=True, local=False).exclude(pk=for_user.pk)
+    if not permissions.may(for_user, permissions.DIRECTORY):
+        # Who may not look people up may still be sure that what he typed whole is somebody.
+        found = found.filter(Q(login__iexact=prefix) | Q(email__iexact=prefix))
+    if not permissions.may(for_user, permissions.EVERYONE):
+        found = found.filter(pk__in=workgroups.colleagues_of(for_user))
+    return list(found[:limit])

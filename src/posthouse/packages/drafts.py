@@ -12,9 +12,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
+from posthouse.accounts import permissions, workgroups
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.packages import lifecycle, limits, names, policies
+from posthouse.packages import lifecycle, limits, names, policies, quotas
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store import blobs
 
@@ -65,6 +66,8 @@ def create(
     """
     if key and (package := _made_before(sender, key)):
         return package
+    if not contents and not permissions.may(sender, permissions.UPLOAD):
+        raise Refused({"files": [permissions.UPLOAD.refusal]})
     errors: dict[str, list[str]] = {}
     title, note = _line(title), _text(note)
     if not title:
@@ -94,6 +97,8 @@ def create(
     package.size = sum(size for _, size in paths)
     try:
         with transaction.atomic():
+            if not contents and (complaint := quotas.complaint(sender, package.size)):
+                raise Refused({"files": [complaint]})
             _record(package, people, homes, paths, hidden=hidden, contents=contents or {})
     except IntegrityError:
         made_meanwhile = key and _made_before(sender, key)
@@ -177,6 +182,13 @@ def _people(sender: User, logins: Sequence[str]) -> tuple[list[User], list[str]]
         if login not in found
     ]
     people = [found[login] for login in wanted if login in found]
+    if not permissions.may(sender, permissions.EVERYONE):
+        near = workgroups.colleagues(sender, [person.pk for person in people]) | {sender.pk}
+        complaints += [
+            f"You may not send to {person}: you may send to the people of your workgroups only."
+            for person in people
+            if person.pk not in near
+        ]
     if sender.local and any(not person.local for person in people):
         here = servers.this()
         complaints += [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from posthouse.accounts import permissions
 from posthouse.accounts.models import User
 from posthouse.packages import access, drafts
 from posthouse.packages.drafts import Refused, Terms
@@ -28,6 +29,8 @@ def forward(
     Where the files lie already they are not sent again. Recalling the first package does not recall this one.
     Raises Refused.
     """
+    if not permissions.may(user, permissions.FORWARD):
+        raise Refused({"files": [permissions.FORWARD.refusal]})
     with transaction.atomic():
         # Locked, so that its bytes are not given up before the new package has them too.
         locked = Package.objects.select_for_update().filter(pk=package.pk).first()

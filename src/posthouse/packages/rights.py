@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.core import signing
 
+from posthouse.accounts import permissions
 from posthouse.packages.models import Package
 
 SALT = "posthouse.packages.upload"
@@ -28,7 +29,8 @@ def check(token: str) -> Package | None:
     package = holder(token)
     if package is None or package.status != Package.Status.UPLOADING:
         return None
-    return package if package.sender.is_active and package.sender.removed_at is None else None
+    able = package.sender.is_active and package.sender.removed_at is None
+    return package if able and permissions.may(package.sender, permissions.UPLOAD) else None
 
 
 def holder(token: str) -> Package | None:

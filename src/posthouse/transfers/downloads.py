@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.urls import reverse
 
+from posthouse.accounts import permissions
 from posthouse.accounts.sessions import user_for_cookie
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
@@ -18,7 +19,7 @@ from posthouse.packages import access, names
 from posthouse.packages.models import Download, File, Package
 from posthouse.store import blobs
 from posthouse.transfers import ranges
-from posthouse.transfers.errors import NotAllowed, NotFound, NotLoggedIn, RangeNotThere, Refused
+from posthouse.transfers.errors import Forbidden, NotAllowed, NotFound, NotLoggedIn, RangeNotThere, Refused
 from posthouse.transfers.http import Request, answer, encode, identity, refuse
 from posthouse.transfers.outflow import Outflow
 from posthouse.transfers.zips import Layout, Member
@@ -123,6 +124,8 @@ def _find(request: Request, package_id: UUID, name: str) -> tuple[UUID, Thing]:
     package = access.may_fetch(user, package_id)
     if package is None:
         raise NotFound
+    if package.sender_id != user.pk and not permissions.may(user, permissions.DOWNLOAD):
+        raise Forbidden(permissions.DOWNLOAD.refusal)
     files = package.files.select_related("blob")
     if name == ALL:
         return user.pk, _zip(package, list(files))

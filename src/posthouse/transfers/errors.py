@@ -46,6 +46,12 @@ class RightEnded(Refused):
     status = 403
 
 
+class Forbidden(Refused):
+    """You may not do this."""
+
+    status = 403
+
+
 class NotFound(Refused):
     """There is no such thing here."""
 

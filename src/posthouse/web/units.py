@@ -31,6 +31,15 @@ def size(count: float | None) -> str:
     return f"{value:.{digits}f} {SIZES[unit]}"
 
 
+def exact(count: int) -> str:
+    """Return a number of bytes in the largest unit in which nothing of it is lost: "500 GB", "1.5 TB", "1234 bytes"."""
+    for power, unit in reversed(list(enumerate(SIZES, 1))):
+        value = count * 1000 // 1000**power
+        if count >= 1000**power and value * 1000**power == count * 1000:
+            return f"{value // 1000}{f'.{value % 1000:03}'.rstrip('0').rstrip('.')} {unit}"
+    return f"{count} bytes"
+
+
 def rate(speed: float | None) -> str:
     """Return a speed in bytes per second as "12.3 MB/s"."""
     return NOTHING if speed is None else f"{size(speed)}/s"

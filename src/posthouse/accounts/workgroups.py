@@ -1,0 +1,30 @@
+"""Workgroups: who is in which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from posthouse.accounts.models import Membership, User, Workgroup
+
+BATCH = 500
+
+
+def of(user: User) -> QuerySet[Workgroup]:
+    """Return the workgroups that a person is in, by name."""
+    return Workgroup.objects.filter(removed_at=None, memberships__user=user).order_by("name")
+
+
+def colleagues_of(user: User) -> QuerySet[Membership, UUID]:
+    """Return the ids of all who are in a workgroup with this person, himself too, as a query for use in another one."""
+    return Membership.objects.filter(workgroup__in=of(user).order_by().values("pk")).values_list("user_id", flat=True)
+
+
+def colleagues(user: User, among: Sequence[UUID]) -> set[UUID]:
+    """Return which of these people are in a workgroup with this person."""
+    found: set[UUID] = set()
+    for at in range(0, len(among), BATCH):
+        found.update(colleagues_of(user).filter(user__in=among[at : at + BATCH]))
+    return found
