@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ def test_the_fingerprint_is_the_one_that_init_showed(tmp_path: Path) -> None:
     server = LocalServer("tokyo", tmp_path)
     said = server.init()
     shown = server.run("cluster", "fingerprint").stdout.strip()
-    assert len(shown) == 39
+    assert len(re.findall("[a-z]+", shown)) == 16
     assert shown in said
 
 
@@ -45,3 +47,14 @@ def test_a_master_that_does_not_answer_is_a_sentence(server: LocalServer) -> Non
     assert done.returncode == 1
     assert done.stderr.startswith("posthouse: ")
     assert "Traceback" not in done.stderr
+
+
+def test_the_server_list_and_the_history_can_be_read_by_programs(server: LocalServer) -> None:
+    listed = json.loads(server.run("cluster", "status", "--json").stdout)
+    assert listed["fingerprint"] == server.run("cluster", "fingerprint").stdout.strip()
+    assert [(each["name"], each["role"], each["this"]) for each in listed["servers"]] == [
+        ("paris", "Stand-alone", True)
+    ]
+    assert json.loads(server.run("cluster", "history", "--json").stdout) == {"runs": []}
+    assert json.loads(server.run("cluster", "test", "--json").stdout) == {"ok": True, "servers": []}
+    assert "Stand-alone" in server.run("cluster", "status").stdout

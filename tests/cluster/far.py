@@ -6,6 +6,7 @@ and signatures included; what it calls in turn comes back through the same pipe.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.test import RequestFactory
 from django.urls import resolve
 
@@ -28,12 +30,32 @@ from posthouse.cluster.transport import Place, Reply
 def answer(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
     """Answer a request as this process's Posthouse would."""
     path, _, query = target.partition("?")
+    if path.startswith(f"{settings.POSTHOUSE.prefix}/relay/"):
+        return asyncio.run(_relay(method, path, headers, body))
     request = RequestFactory().generic(
         method, path, body, headers=dict(headers), QUERY_STRING=query, content_type=headers.get("Content-Type", "")
     )
     view, args, kwargs = resolve(path)
     response = view(request, *args, **kwargs)
     return Reply(response.status_code, {k.lower(): v for k, v in response.items()}, response.content)
+
+
+async def _relay(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Answer a request of the data plane."""
+    from posthouse.relays.asgi import application
+
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": pairs}
+    said: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event: dict[str, Any]) -> None:
+        said.append(event)
+
+    await application(scope, receive, send)
+    return Reply(said[0]["status"], {}, said[1]["body"])
 
 
 class Pipe:
@@ -183,7 +205,6 @@ def main() -> None:
     import django
 
     django.setup()
-    from django.conf import settings
     from django.core.management import call_command
 
     from posthouse.cluster import calls, servers

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings, settings
 
-from posthouse.cluster import identity
+from posthouse.cluster import identity, words
 from posthouse.config.options import Options
 
 
@@ -40,8 +40,25 @@ def test_the_slower_of_two_processes_takes_the_key_of_the_quicker(
 
 def test_a_fingerprint_can_be_read_aloud() -> None:
     fingerprint = identity.fingerprint(identity.public_key())
-    assert re.fullmatch(r"([A-Z2-7]{4}-){7}[A-Z2-7]{4}", fingerprint)
+    assert re.fullmatch(r"[a-z]+(-[a-z]+){3}( [a-z]+(-[a-z]+){3}){3}", fingerprint), "four groups of four words"
     assert identity.fingerprint("A" * 43 + "=") != fingerprint
+
+
+def test_a_fingerprint_is_known_however_it_is_typed() -> None:
+    key = identity.public_key()
+    spoken, written = identity.fingerprint(key), identity.code(key)
+    for typed in (spoken, spoken.upper(), spoken.replace("-", " "), f"  {spoken.replace(' ', ', ')}.", written):
+        assert identity.is_fingerprint(typed, key)
+    assert identity.is_fingerprint(written.lower().replace("-", ""), key)
+    other = identity.fingerprint("A" * 43 + "=")
+    for typed in (other, spoken.rsplit("-", 1)[0], f"{spoken} acid", written[:-1], "", "hello"):
+        assert not identity.is_fingerprint(typed, key)
+
+
+def test_every_byte_is_a_word_of_its_own() -> None:
+    everything = bytes(range(256))
+    assert len(set(words.WORDS)) == 256
+    assert words.read(words.spell(everything)) == everything
 
 
 def test_a_public_key_survives_its_text() -> None:

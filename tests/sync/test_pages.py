@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from posthouse.accounts.models import User
-from posthouse.cluster import identity, pairing, servers
+from posthouse.cluster import identity, pairing, servers, testing
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.sync.models import Copy, Run
@@ -177,6 +177,7 @@ def test_the_test_page_shows_each_step_with_its_cure(web: Client, slave: Server,
     page = text(web, url + "?lines=1")
     for words in ("Everything that paris and tokyo need", "Signature there", "Signature back", "Clock", "Free disk"):
         assert words in page
+    assert "1.50 MB arrived whole" in page, "the way that packages take was tried too"
     far.run("from django.conf import settings\nsettings.POSTHOUSE.store.rmdir()")
     try:
         assert "Its store does not work." in text(web, url + "?lines=1")
@@ -186,6 +187,22 @@ def test_the_test_page_shows_each_step_with_its_cure(web: Client, slave: Server,
     page = text(web, url + "?lines=1")
     assert "1 step failed" in page
     assert "Nothing answers at tokyo.example" in page
+
+
+def test_a_test_shows_what_it_knows_while_it_goes_on(web: Client, slave: Server, far: Far) -> None:
+    url = reverse("cluster:test", args=[slave.id])
+    first = text(web, f"{url}?stage=0&failed=0")
+    assert "A server answers at tokyo.example" in first
+    assert f"{url}?stage=1&amp;failed=0" in first, "it goes on by itself"
+    last = text(web, f"{url}?stage={len(testing.stages()) - 1}&failed=2")
+    assert "2 steps failed" in last, "the last stage shows the result of all"
+
+    far.down.add("tokyo.example")
+    ended = text(web, f"{url}?stage=0&failed=0")
+    assert "stage=1" not in ended
+    assert "1 step failed" in ended
+    for nonsense in ("stage=99&failed=0", "stage=-1&failed=0", "stage=0&failed=x", "stage=0"):
+        assert web.get(f"{url}?{nonsense}").status_code == 404
 
 
 def test_removing_asks_first_and_says_what_becomes_of_residents(web: Client, slave: Server) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from posthouse.cli.browser import Answer, ClientError
 from posthouse.cli.client import Client
+from posthouse.cluster import words
 
 SERVERS = "server/multi-server/"
 SYNC_SECONDS = 120.0
@@ -19,10 +20,10 @@ class Administrator(Client):
 
     def fingerprint(self) -> str:
         """Return the fingerprint of this server, as it is read to whoever pairs another one with it."""
-        found = re.search(r"\b([A-Z2-7]{4}-){7}[A-Z2-7]{4}\b", self.get(SERVERS).page.text)
-        if found is None:
-            raise ClientError(f"{self.address} shows no fingerprint")
-        return found[0]
+        for text in re.findall(r"[a-z]+(?:-[a-z]+){3}(?: [a-z]+(?:-[a-z]+){3}){3}", self.get(SERVERS).page.text):
+            if words.read(text) is not None:
+                return str(text)
+        raise ClientError(f"{self.address} shows no fingerprint")
 
     def convert(self, name: str, master: str, fingerprint: str) -> None:
         """Convert this server, called `name`, to a slave of the master at an address, once the fingerprint is right."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from posthouse.cli import cluster_state
+from posthouse.cli.administering import ready, sentences
 from posthouse.cli.errors import Stop
 
 app = typer.Typer(help="Join servers to a cluster, test and sync them.", no_args_is_help=True)
 
-WAIT_SECONDS = 600.0
 Fingerprint = Annotated[
     str | None, typer.Option(help="Fingerprint that `posthouse cluster fingerprint` shows on the other server.")
 ]
@@ -23,7 +21,7 @@ Fingerprint = Annotated[
 @app.command()
 def fingerprint() -> None:
     """Show the fingerprint of this server's identity key, to be compared on the other server."""
-    _ready()
+    ready()
     from posthouse.cluster import identity
 
     typer.echo(identity.fingerprint(identity.public_key()))
@@ -35,16 +33,17 @@ def convert(
     fingerprint: Fingerprint = None,
 ) -> None:
     """Convert this server to a slave. Its accounts will be replaced by those of the master."""
-    name = _ready()
+    name = ready()
+    from posthouse.audit import log
     from posthouse.cluster import pairing
 
-    with _sentences():
+    with sentences():
         found = pairing.look(address)
         pairing.check_master(found)
-        _compare(found.name, found.fingerprint, fingerprint)
+        _compare(found, fingerprint)
         if fingerprint is None:
             _confirm_overwriting(name)
-        master = pairing.convert(address, expected_key=found.keys[0])
+        master = pairing.convert(address, expected_key=found.keys[0], by=log.COMMAND_LINE)
     typer.echo(f"This server is a slave of {master.name} now. Add it there: posthouse cluster add.")
 
 
@@ -58,93 +57,34 @@ def add(
     fingerprint: Fingerprint = None,
 ) -> None:
     """Add a slave to the Server List of this master."""
-    _ready()
+    ready()
+    from posthouse.audit import log
     from posthouse.cluster import looking, pairing
     from posthouse.cluster.addresses import Address
 
-    with _sentences():
+    with sentences():
         found = looking.look(Address(host, port, namespace))
         pairing.check_slave(found, name)
-        _compare(found.name, found.fingerprint, fingerprint)
-        pairing.add(name, host, namespace, port, alternate, expected_key=found.keys[0])
+        _compare(found, fingerprint)
+        pairing.add(name, host, namespace, port, alternate, expected_key=found.keys[0], by=log.COMMAND_LINE)
     typer.echo(f"{name} is in the Server List now. Next: posthouse cluster test {name}, posthouse cluster sync {name}.")
 
 
-@app.command()
-def test(name: str) -> None:
-    """Test the way to another server, step by step. Exit code 1 when something does not work."""
-    _ready()
-    from posthouse.cluster import testing
-
-    with _sentences():
-        lines = testing.test(_server(name))
-    for line in lines:
-        typer.echo(f"{'ok    ' if line.ok else 'FAILED'}  {line.name}: {line.result}")
-        if not line.ok and line.cure:
-            typer.echo(f"        {line.cure}")
-    if not all(line.ok for line in lines):
-        raise typer.Exit(1)
+cluster_state.register(app)
 
 
-@app.command()
-def sync(name: str) -> None:
-    """Sync a slave now, and wait for the end. The server must be running: it does the work."""
-    _ready()
-    from posthouse.sync import runs
+def _compare(found: Any, expected: str | None) -> None:
+    """Go on only if the fingerprint of the server that answers is the one that is expected. Raises Stop."""
+    from posthouse.cluster import identity
 
-    with _sentences():
-        run = runs.start(_server(name))
-        end = time.monotonic() + WAIT_SECONDS
-        while run.ended_at is None:
-            if time.monotonic() > end:
-                raise Stop(f"The sync has not ended after {WAIT_SECONDS:.0f} s. Is the server running?")
-            time.sleep(0.1)
-            run.refresh_from_db()
-    if run.state != "done":
-        raise Stop(f"The sync of {name} failed: {run.last_error}")
-    typer.echo(f"{name} is in sync: {run.added} added, {run.changed} changed, {run.removed} removed.")
-
-
-def _ready() -> str:
-    """Load the apps and return the name of this server."""
-    from posthouse.cli.ready import django_ready
-
-    return django_ready().name
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Turn what the cluster refuses into a sentence and exit code 1."""
-    from django.db import DatabaseError
-
-    from posthouse.cluster.addresses import BadAddress
-    from posthouse.cluster.errors import CallError
-    from posthouse.cluster.pairing import PairingRefused
-    from posthouse.sync.runs import NotPossible
-
-    try:
-        yield
-    except (BadAddress, CallError, NotPossible, PairingRefused) as error:
-        raise Stop(str(error)) from error
-    except DatabaseError as error:
-        raise Stop(f"The database cannot be used: {str(error).strip()}") from error
-
-
-def _server(name: str):  # type: ignore[no-untyped-def]  # the model can be imported only once the apps are loaded
-    from posthouse.cluster.models import Server
-
-    server = Server.objects.filter(name__iexact=name, is_self=False, removed_at=None).first()
-    if server is None:
-        raise Stop(f"There is no server called {name} in the Server List.")
-    return server
-
-
-def _compare(name: str, shown: str, expected: str | None) -> None:
     if expected is not None:
-        if expected.strip().upper() != shown:
-            raise Stop(f"{name} shows the fingerprint {shown}, not the one that you gave. Nothing was changed.")
+        if not identity.is_fingerprint(expected, found.keys[0]):
+            raise Stop(
+                f"{found.name} shows the fingerprint {found.fingerprint}, not the one that you gave."
+                " Nothing was changed."
+            )
         return
-    typer.echo(f"{name} shows the fingerprint {shown}.")
+    typer.echo(f"{found.name} shows the fingerprint {found.fingerprint}.")
     if not sys.stdin.isatty():
         raise Stop("Without a terminal, give its fingerprint with --fingerprint.", 2)
     if not typer.confirm("Does `posthouse cluster fingerprint` on that server show the same?"):

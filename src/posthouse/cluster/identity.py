@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+from posthouse.cluster import words
+
+WORD_BYTES = 16
 
 
 def ensure() -> Path:
@@ -66,13 +71,27 @@ def text_of(key: Ed25519PublicKey) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """Return a public key's fingerprint, for two people to compare over the telephone.
+    """Return a public key's fingerprint, for two people to read to one another: sixteen words.
 
-    It is the first 160 bits of the key's SHA-256 in the base 32 of RFC 4648, whose alphabet has no 0, 1, 8 and 9 that
-    could be taken for letters, in eight groups of four.
+    They are the first 128 bits of the key's SHA-256: nobody can make another key with the same ones.
     """
-    text = base64.b32encode(hashlib.sha256(base64.b64decode(key)).digest()[:20]).decode()
+    return words.spell(_digest(key)[:WORD_BYTES])
+
+
+def code(key: str) -> str:
+    """Return a public key's fingerprint for machines: the first 160 bits in the base 32 of RFC 4648, in groups."""
+    text = base64.b32encode(_digest(key)[:20]).decode()
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def is_fingerprint(text: str, key: str) -> bool:
+    """Return whether somebody has typed this key's fingerprint, as words or as letters and digits, all of it."""
+    letters = re.sub(r"[^A-Z0-9]+", "", text.upper())
+    return words.read(text) == _digest(key)[:WORD_BYTES] or letters == code(key).replace("-", "")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(base64.b64decode(key)).digest()
 
 
 def load_public(key: str) -> Ed25519PublicKey:

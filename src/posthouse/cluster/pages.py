@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 import posthouse
+from posthouse.audit import log
 from posthouse.cluster import identity, pairing, servers, testing
 from posthouse.cluster.access import at_master
 from posthouse.cluster.addresses import Address, BadAddress
@@ -59,7 +60,7 @@ def _convert(request: HttpRequest) -> HttpResponse:
     form = ConvertForm(request.POST, name=servers.this().name)
     if form.is_valid():
         try:
-            master = pairing.convert(form.cleaned_data["address"], form.cleaned_data["key"])
+            master = pairing.convert(form.cleaned_data["address"], form.cleaned_data["key"], by=log.who(request))
         except Problem as problem:
             form.refuse(problem)
         else:
@@ -146,6 +147,7 @@ def _add(request: HttpRequest) -> HttpResponse:
                 data["port"],
                 data["alternate"],
                 expected_key=data["key"],
+                by=log.who(request),
             )
         except Problem as problem:
             messages.error(request, str(problem))
@@ -196,15 +198,38 @@ def edit(request: HttpRequest, server_id: UUID) -> HttpResponse:
 @administrator_required
 @require_GET
 def test(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    """Test the way to another server; the page comes at once, its lines when they are there."""
+    """Test the way to another server. The page comes at once, and asks for one stage after the other."""
     server = _other(server_id)
-    if "lines" not in request.GET:
-        return render(request, "cluster/test.html", {"server": server})
-    lines = testing.test(server)
-    context = {"server": server, "lines": lines, "failed": sum(not line.ok for line in lines)}
-    return render(
-        request, "cluster/test_lines.html" if request.headers.get("HX-Request") else "cluster/test.html", context
-    )
+    context: dict[str, Any] = {"server": server}
+    if "lines" in request.GET:  # all at once, for browsers without scripts
+        lines = list(testing.test(server))
+        context |= {"lines": lines, "failed": sum(not line.ok for line in lines)}
+    elif "stage" in request.GET:
+        return _stage(request, server)
+    else:
+        context["next"] = {"number": 0, "title": testing.stages()[0][0], "failed": 0}
+    return render(request, "cluster/test.html", context)
+
+
+def _stage(request: HttpRequest, server: Server) -> HttpResponse:
+    """Show the lines of one stage, and what comes next: another stage, or the result."""
+    stages = testing.stages()
+    number, failed = (_count(request.GET.get(name, "")) for name in ("stage", "failed"))
+    if number >= len(stages):
+        raise Http404
+    lines = list(stages[number][1](server))
+    failed += sum(not line.ok for line in lines)
+    context: dict[str, Any] = {"server": server, "lines": lines, "failed": failed}
+    if number + 1 < len(stages) and not any(line.ends for line in lines):
+        context["next"] = {"number": number + 1, "title": stages[number + 1][0], "failed": failed}
+    return render(request, "cluster/test_lines.html", context | {"part": True})
+
+
+def _count(text: str) -> int:
+    """Return the small number that a page passes on to itself. Raises Http404 when it is none."""
+    if text.isascii() and text.isdigit() and len(text) < 3:
+        return int(text)
+    raise Http404
 
 
 @at_master
@@ -214,7 +239,7 @@ def remove(request: HttpRequest, server_id: UUID) -> HttpResponse:
     server = _other(server_id)
     if request.method == "POST":
         try:
-            pairing.remove(server)
+            pairing.remove(server, by=log.who(request))
         except PairingRefused as refusal:
             messages.error(request, refusal.message)
         else:
@@ -234,7 +259,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     """Make this slave a stand-alone server again, once that is confirmed."""
     if request.method == "POST":
         try:
-            pairing.reset()
+            pairing.reset(by=log.who(request))
         except PairingRefused as refusal:
             messages.error(request, refusal.message)
         else:

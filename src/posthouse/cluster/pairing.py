@@ -8,6 +8,8 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from posthouse.audit import log as audit
+from posthouse.audit.log import Who
 from posthouse.cluster import addresses, servers, signals
 from posthouse.cluster.addresses import Address
 from posthouse.cluster.looking import Found
@@ -61,7 +63,7 @@ def check_master(found: Found) -> None:
         )
 
 
-def convert(address: str, expected_key: str | None = None) -> Server:
+def convert(address: str, expected_key: str | None = None, by: Who = audit.SERVER) -> Server:
     """Make this server a slave of the master at that address, and return the master (R11-R13).
 
     The master's key and certificate are pinned; `expected_key` is the key whose fingerprint was compared. The
@@ -79,6 +81,7 @@ def convert(address: str, expected_key: str | None = None) -> Server:
         master = _remember(found, name=found.name, role=Role.MASTER)
         this.refresh_from_db()
         signals.converted.send(Server, this=this, master=master)
+        audit.record(by, "server.converted", f"{this.name} was converted to a slave of {master.name}.", this)
     log.info("converted to slave", master=master.name, key=found.fingerprint)
     return master
 
@@ -129,6 +132,7 @@ def add(
     alternate: str = "",
     *,
     expected_key: str | None = None,
+    by: Who = audit.SERVER,
 ) -> Server:
     """Add a slave to the Server List, and return it (R14-R19). The first one makes this server the master (R2, R9).
 
@@ -148,6 +152,7 @@ def add(
         except IntegrityError as error:
             raise PairingRefused(f"There is a server called {name} in the Server List already.", "name") from error
         signals.server_added.send(Server, server=slave)
+        audit.record(by, "server.added", f"{slave.name}, {slave.address}, was added as a slave.", slave)
     log.info("slave added", server=slave.name, key=found.fingerprint)
     return slave
 
@@ -193,7 +198,7 @@ def renew_certificate(server: Server) -> None:
         log.info("certificate pinned anew", server=server.name)
 
 
-def remove(server: Server) -> None:
+def remove(server: Server, by: Who = audit.SERVER) -> None:
     """Take a slave out of the cluster: from now on its key is refused (R65). Raises PairingRefused.
 
     When the last slave goes, the master stands alone again.
@@ -207,10 +212,11 @@ def remove(server: Server) -> None:
         if not Server.objects.filter(is_self=False, removed_at=None).exists():
             Server.objects.filter(is_self=True, role=Role.MASTER).update(role=Role.STANDALONE)
         signals.server_removed.send(Server, server=server)
+        audit.record(by, "server.removed", f"{server.name} was removed from the cluster.", server)
     log.info("server removed", server=server.name)
 
 
-def reset() -> None:
+def reset(by: Who = audit.SERVER) -> None:
     """Make this slave a stand-alone server again, with its accounts and packages (R66, R67). Raises PairingRefused."""
     with transaction.atomic():
         if not Server.objects.filter(is_self=True, role=Role.SLAVE).update(role=Role.STANDALONE):
@@ -220,6 +226,7 @@ def reset() -> None:
         others.update(removed_at=timezone.now())
         this = servers.ensure_this()
         signals.was_reset.send(Server, this=this, left=left)
+        audit.record(by, "server.reset", f"The configuration of {this.name} was reset: it stands alone again.", this)
     log.info("configuration reset", server=this.name)
 
 

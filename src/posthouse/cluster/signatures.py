@@ -69,7 +69,7 @@ def digest_field(algorithm: str, digest: bytes) -> str:
 
 def key_name(server_id: UUID, key: str) -> str:
     """Return the name under which a server's key signs."""
-    return f"{server_id}/{identity.fingerprint(key)}"
+    return f"{server_id}/{identity.code(key)}"
 
 
 def sign(

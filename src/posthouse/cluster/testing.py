@@ -1,17 +1,20 @@
-"""Testing the way to another server, step by step, with a cure for each failure (R22)."""
+"""Testing the way to another server, step by step, with a cure for each failure (R22).
+
+A test is a row of stages, which do not depend on one another: a page can ask for one after the other and show what is
+known already, whichever process answers. Rooms above add stages of their own.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import posthouse
 from posthouse.cluster import addresses, calls, pairing, servers
 from posthouse.cluster.addresses import Address
-from posthouse.cluster.certificate import Certificate
-from posthouse.cluster.errors import CallError, NameUnknown, Refused, WrongClock
+from posthouse.cluster.errors import CallError, NameUnknown, NotPosthouse, Refused, WrongClock
 from posthouse.cluster.looking import Found
 from posthouse.cluster.models import Server
 from posthouse.cluster.pairing import PairingRefused
@@ -31,51 +34,81 @@ class Line:
     ok: bool
     result: str
     cure: str = ""
+    ends: bool = False
+    """Whether the steps behind could not say more."""
 
 
-def test(server: Server) -> list[Line]:
-    """Try everything that two servers need of one another, and return a line for each step.
+Stage = Callable[[Server], Iterator[Line]]
+
+_added: list[tuple[str, Stage]] = []
+
+
+def register(title: str, stage: Stage) -> None:
+    """Add a stage to every test; `title` says what is looked at while it runs."""
+    _added.append((title, stage))
+
+
+def stages() -> list[tuple[str, Stage]]:
+    """Return the stages of a test in their order, each with what it looks at."""
+    own: list[tuple[str, Stage]] = [
+        ("name and port", _reach),
+        ("certificate, key, version and role", _prove),
+        ("signatures both ways, clocks, licence and disk", _sign),
+    ]
+    return [*own, *_added, ("alternate address", _alternate)]
+
+
+def test(server: Server) -> Iterator[Line]:
+    """Try everything that two servers need of one another, and yield a line for each step as soon as it is known.
 
     The first failure of the connection ends it: the steps behind could not say more. A certificate that was renewed is
     pinned anew, if the server proves with its identity key that it is its own.
     """
-    return list(_steps(server))
+    for _, stage in stages():
+        for line in stage(server):
+            yield line
+            if line.ends:
+                return
 
 
-def _steps(server: Server) -> Iterator[Line]:
+def _reach(server: Server) -> Iterator[Line]:
     where = f"{server.host}, port {server.port}"
+    known = Line("Name", ok=True, result=f"{server.host} is known.")
     try:
-        shown = calls.transport().certificate(server.host, server.port)
+        calls.transport().certificate(server.host, server.port)
     except NameUnknown as error:
-        yield Line("Name", ok=False, result=f"{server.host} is not known.", cure=error.message)
-        return
+        yield Line("Name", ok=False, result=f"{server.host} is not known.", cure=error.message, ends=True)
     except CallError as error:
-        yield Line("Name", ok=True, result=f"{server.host} is known.")
-        yield Line("Port", ok=False, result=f"No connection to {where}.", cure=error.message)
-        return
-    yield Line("Name", ok=True, result=f"{server.host} is known.")
-    yield Line("Port", ok=True, result=f"A server answers at {where}.")
+        yield known
+        yield Line("Port", ok=False, result=f"No connection to {where}.", cure=error.message, ends=True)
+    else:
+        yield known
+        yield Line("Port", ok=True, result=f"A server answers at {where}.")
 
+
+def _prove(server: Server) -> Iterator[Line]:
     try:
         found = pairing.same_server(server, Address(server.host, server.port, server.namespace))
-    except (CallError, PairingRefused) as error:
-        yield Line("Identity", ok=False, result="It is not proven that this is the server.", cure=error.message)
+    except NotPosthouse as error:
+        result = f"No Posthouse server is at {server.namespace}."
+        yield Line("URL namespace", ok=False, result=result, cure=error.message, ends=True)
         return
-    yield _certificate(server, shown, found)
+    except (CallError, PairingRefused) as error:
+        result = "It is not proven that this is the server."
+        yield Line("Identity", ok=False, result=result, cure=error.message, ends=True)
+        return
+    yield _certificate(server, found)
     yield Line("URL namespace", ok=True, result=f"A Posthouse server is at {server.namespace}.")
     yield Line("Identity", ok=True, result=f"It has proven its key {found.fingerprint}.")
     yield _version(server, found)
     yield _role(server, found)
-    yield from _signatures(server)
-    if server.alternate_address:
-        yield _alternate(server)
 
 
-def _certificate(server: Server, shown: Certificate, found: Found) -> Line:
+def _certificate(server: Server, found: Found) -> Line:
     if server.tls_pin != found.pin:
         pairing.renew_certificate(server)
         return Line("TLS", ok=True, result="Its certificate was renewed; it has proven that, and it is pinned now.")
-    if shown.problem:
+    if found.pin:
         return Line("TLS", ok=True, result="It shows the certificate that was pinned at pairing.")
     return Line("TLS", ok=True, result="A certificate authority stands for its certificate.")
 
@@ -111,16 +144,16 @@ def _role(server: Server, found: Found) -> Line:
     return Line("Role", ok=True, result=f"Its role is {Server.Role(found.role).label}, as listed.")
 
 
-def _signatures(server: Server) -> Iterator[Line]:
+def _sign(server: Server) -> Iterator[Line]:
     began = time.time()
     try:
         answer = calls.call(server, "POST", "cluster/test", json={"back": True}, timeout=TIMEOUT_SECONDS).json()
     except WrongClock as error:
-        yield Line("Clock", ok=False, result="The clocks differ too much.", cure=error.message)
+        yield Line("Clock", ok=False, result="The clocks differ too much.", cure=error.message, ends=True)
         return
     except CallError as error:
         what = error.message if isinstance(error, Refused) else f"{server.name} does not accept our signature."
-        yield Line("Signature there", ok=False, result=what, cure=error.message)
+        yield Line("Signature there", ok=False, result=what, cure=error.message, ends=True)
         return
     took = time.time() - began
     yield Line("Signature there", ok=True, result=f"{server.name} accepts the signature of this server.")
@@ -131,6 +164,7 @@ def _signatures(server: Server) -> Iterator[Line]:
         result = f"{server.name} could not call this server."
         yield Line("Signature back", ok=False, result=result, cure=f"{server.name} says: {back}")
     yield _clock(answer, began + took / 2)
+    yield from _licence(answer)
     yield _disk(answer)
 
 
@@ -140,6 +174,13 @@ def _clock(answer: dict[str, Any], here: float) -> Line:
     if abs(ahead) <= CLOCK_SECONDS:
         return Line("Clock", ok=True, result=result)
     return Line("Clock", ok=False, result=result, cure="Set the clocks of both by NTP: calls are dated.")
+
+
+def _licence(answer: dict[str, Any]) -> Iterator[Line]:
+    """Show what a server says of its licence: {"ok": …, "result": a sentence, "cure": a sentence}."""
+    told = answer.get("licence")
+    if isinstance(told, dict):
+        yield Line("Licence", bool(told.get("ok")), str(told.get("result", "")), str(told.get("cure", "")))
 
 
 def _disk(answer: dict[str, Any]) -> Line:
@@ -153,11 +194,14 @@ def _disk(answer: dict[str, Any]) -> Line:
     )
 
 
-def _alternate(server: Server) -> Line:
+def _alternate(server: Server) -> Iterator[Line]:
+    if not server.alternate_address:
+        return
     host, port = addresses.with_port(server.alternate_address, server.port)
     try:
         pairing.same_server(server, Address(host, port, server.namespace))
     except (CallError, PairingRefused) as error:
         result = f"{server.name} does not answer at {server.alternate_address}."
-        return Line("Alternate address", ok=False, result=result, cure=error.message)
-    return Line("Alternate address", ok=True, result=f"The same server answers at {server.alternate_address}.")
+        yield Line("Alternate address", ok=False, result=result, cure=error.message)
+    else:
+        yield Line("Alternate address", ok=True, result=f"The same server answers at {server.alternate_address}.")

@@ -13,4 +13,10 @@ class RelaysConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself."""
-        from posthouse.relays import work  # noqa: F401
+        from posthouse.cluster.testing import register
+        from posthouse.relays import (
+            testing,
+            work,  # noqa: F401
+        )
+
+        register("relay endpoint", testing.endpoint)

@@ -28,6 +28,7 @@ T = TypeVar("T")
 GATHER = 1024 * 1024
 """Bytes that are gathered before they go to a thread: each hand-over costs."""
 DOCUMENT_LIMIT = 64 * 1024
+TEST_LIMIT = 4 * 1024 * 1024
 IDLE_SECONDS = 60.0
 """A body of which nothing comes for so long is given up, so that its part can be sent over another connection."""
 
@@ -63,6 +64,8 @@ async def _answer(scope: Scope, receive: Receive) -> dict[str, Any]:
     caller = await authenticate_scope(scope)
     length = _length(scope)
     match method, *steps:
+        case "POST", "test":
+            return {"bytes": len(await _whole(receive, caller, length, TEST_LIMIT))}
         case "POST", "offer":
             offered = _offered(await _whole(receive, caller, length, DOCUMENT_LIMIT))
             return _told(await _to_its_end(receiver.offer, caller, relay, offered))

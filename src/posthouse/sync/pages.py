@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from posthouse.audit import log
 from posthouse.cluster import identity, servers
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
-from posthouse.sync import runs
-from posthouse.sync.models import Copy, Received, Run
+from posthouse.sync import listing, runs
+from posthouse.sync.models import Run
 from posthouse.web.access import administrator_required
 from posthouse.web.paging import page
 
 Role = Server.Role
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the Server List."""
-
-    server: Server
-    copy: Copy | None = None
-    run: Run | None = None
-    received: Received | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether a sync is under way."""
-        return self.run is not None
-
-    @property
-    def percent(self) -> int | None:
-        """How far the sync is."""
-        if self.run is None or not self.run.total:
-            return None
-        return min(100, self.run.sent * 100 // self.run.total)
 
 
 @administrator_required
@@ -50,7 +29,7 @@ def index(request: HttpRequest) -> HttpResponse:
     this = servers.this()
     context = {
         "this": this,
-        "entries": [_entry(server, this) for server in (this, *servers.others())],
+        "entries": listing.entries(),
         "fingerprint": identity.fingerprint(identity.public_key()),
         "master": servers.master(),
         "is_master": this.role == Role.MASTER,
@@ -64,7 +43,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def status(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Show one server's status anew: asked for again and again while a sync is under way."""
     server = get_object_or_404(Server, id=server_id, removed_at=None)
-    return render(request, "sync/status.html", {"entry": _entry(server, servers.this()), "fresh": True})
+    return render(request, "sync/status.html", {"entry": listing.entry(server), "fresh": True})
 
 
 @administrator_required
@@ -73,7 +52,9 @@ def sync(request: HttpRequest, server_id: UUID) -> HttpResponse:
     """Start a sync by hand."""
     server = get_object_or_404(Server, id=server_id, removed_at=None)
     try:
-        runs.start(server, Run.Kind.MANUAL)
+        with transaction.atomic():
+            runs.start(server, Run.Kind.MANUAL)
+            log.record(log.who(request), "sync.started", f"A sync of {server.name} was started by hand.", server)
     except runs.NotPossible as problem:
         messages.error(request, str(problem))
     return redirect("sync:servers")
@@ -92,15 +73,3 @@ def history(request: HttpRequest) -> HttpResponse:
             return redirect("sync:history")
         found = found.filter(server=chosen)
     return render(request, "sync/history.html", {"page": page(request, found), "chosen": chosen, "State": State})
-
-
-def _entry(server: Server, this: Server) -> Entry:
-    if this.role == Role.MASTER and not server.is_self:
-        return Entry(
-            server,
-            Copy.objects.filter(server=server).first(),
-            Run.objects.filter(server=server, state__in=runs.OPEN).first(),
-        )
-    if this.role == Role.SLAVE and server.is_self:
-        return Entry(server, received=Received.objects.first())
-    return Entry(server)
