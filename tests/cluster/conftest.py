@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from posthouse.cluster import calls, identity, servers, signatures
 from posthouse.cluster.models import Server
-from posthouse.sync import feed
 from tests.cluster.far import Far
 
 
@@ -69,6 +68,5 @@ def far(far_process: Far, transactional_db: None) -> Iterator[Far]:
         "    user.set_password('correct horse battery')\n"
         "    user.save()\n"
     )
-    feed.forget()
     with calls.through(far_process):
         yield far_process

@@ -184,9 +184,7 @@ class Far(Pipe):
         self.run(
             "from django.core.management import call_command\n"
             "from posthouse.cluster import servers\n"
-            "from posthouse.sync import feed\n"
             "call_command('flush', interactive=False, verbosity=0)\n"
-            "feed.forget()\n"
             "servers.ensure_this()\n"
         )
 

@@ -1,24 +1,13 @@
-"""A master with a slave of its own, and the digest forgotten between tests."""
+"""A master with a slave of its own."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from posthouse.cluster import pairing, servers
 from posthouse.cluster.models import Server
-from posthouse.sync import feed
 from tests.cluster.conftest import far, far_process, here, signer  # noqa: F401 - fixtures
 from tests.cluster.far import Far
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> Iterator[None]:
-    """Tests share a process, but not a database."""
-    feed.forget()
-    yield
-    feed.forget()
 
 
 @pytest.fixture

@@ -163,9 +163,9 @@ def test_a_sync_is_started_and_followed(web: Client, slave: Server) -> None:
 def test_the_history_tells_what_each_sync_did(web: Client, slave: Server) -> None:
     assert "No syncs yet" in text(web, reverse("sync:history"))
     Run.objects.create(server=slave, kind="manual", state=State.FAILED, last_error="Nothing answers.", added=12)
-    Run.objects.create(server=slave, kind="automatic", state=State.DONE, repaired=True)
+    Run.objects.create(server=slave, kind="automatic", state=State.DONE, repaired=True, buckets=2, mended=3)
     page = text(web, reverse("sync:history"))
-    for words in ("Manual", "Automatic", "Nothing answers.", ">12<", "everything was sent anew"):
+    for words in ("Manual", "Automatic", "Nothing answers.", ">12<", "in 2 of its parts: 3 rows were set right"):
         assert words in page
     assert "History of tokyo" in text(web, f"{reverse('sync:history')}?server={slave.id}")
     assert web.get(reverse("sync:history"), {"server": "x"}).status_code == 302

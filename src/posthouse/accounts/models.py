@@ -86,7 +86,6 @@ class User(AbstractBaseUser):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
-    change = models.PositiveBigIntegerField(default=0, editable=False, db_index=True)
 
     USERNAME_FIELD = "login"
     EMAIL_FIELD = "email"

@@ -49,7 +49,6 @@ class Server(models.Model):
     version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
-    change = models.PositiveBigIntegerField(default=0, editable=False, db_index=True)
 
     class Meta:
         constraints = [

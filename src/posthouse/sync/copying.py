@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError, transaction
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Lower
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from posthouse.cluster import servers
 from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.models import Server
+from posthouse.sync import digest, lines, triggers, writing
 from posthouse.sync.batches import Batch
-from posthouse.sync.models import Received
-from posthouse.sync.shared import SHARED, Row, Shared
+from posthouse.sync.models import Received, Stray
+from posthouse.sync.shared import SHARED, Shared
 
 MANY, SHARE = 20, 0.2
 """More removals at once than both, by an automatic sync, look like a mistake at the master."""
+STRAYS = 5_000
 
 
 @dataclass(frozen=True)
@@ -48,116 +48,191 @@ def received(master: Server) -> Received:
     return row
 
 
-def start_over(master: Server) -> None:
-    """Have the next batch begin at the beginning."""
-    Received.objects.filter(pk=received(master).pk).update(change=0, at=timezone.now())
+def begin(master: Server, turn: UUID, change: int, root: str, *, anew: bool) -> tuple[Received, bool]:
+    """Give the word to a sync, and return how far this copy is, and whether it equals the master's at a change.
 
-
-def take(batch: Batch, master: Server) -> Counts:
-    """Take over a batch. One that was taken already does nothing. Raises Refusal when it does not fit."""
-    state = received(master)
-    if batch.upto <= state.change and batch.after < batch.upto:
-        return Counts()
-    if batch.after != state.change:
-        raise _misfit(batch, state)
-    counts = Counts()
-    try:
-        with transaction.atomic():
-            for shared in SHARED:
-                counts += _take_rows(shared, batch.rows.get(shared.name, []))
-            moved = Received.objects.filter(pk=state.pk, change=batch.after)
-            if not moved.update(change=batch.upto, at=timezone.now()):
-                raise _misfit(batch, state)
-    except (ValueError, TypeError, ValidationError) as error:
-        raise Refusal(400, f"A row of the batch cannot be read: {error}.") from error
-    except (IntegrityError, DataError) as error:
-        raise Refusal(409, f"A row of the batch does not fit in here: {error}.") from error
-    return counts
-
-
-def remove_others(everyone: dict[str, Iterable[str]], *, by_hand: bool) -> int:
-    """Remove, softly, what the master does not have, and return how many rows that were.
-
-    Raises Refusal when it is much and nobody asked for it.
+    Whatever is still on its way from another sync is refused from now on. `anew` computes the digest from the rows.
     """
-    removed = 0
+    state = received(master)
+    if anew:
+        digest.forget()
+    # A copy that was never made, or is half made, is not worth the look.
+    equal = bool(state.change) and state.sweep is None and digest.fingerprint().root == root
+    state.turn, state.step = turn, 0
+    if equal:
+        state.change = change
+    state.save(update_fields=["turn", "step", "change", "at"])
+    return state, equal
+
+
+def compare(master: Server, turn: UUID) -> digest.Buckets:
+    """Return the digests of all buckets, for a comparison that begins from the beginning."""
+    state = received(master)
     with transaction.atomic():
+        _step(state, turn, state.step, step=state.step, sweep=None)
+        Stray.objects.all().delete()
+    digest.fingerprint()
+    return digest.buckets()
+
+
+def take(batch: Batch, master: Server, turn: UUID, step: int) -> dict[str, Any]:
+    """Take over a batch, and return what became of it. One that was taken already does nothing.
+
+    Raises Refusal when it does not fit.
+    """
+    state = received(master)
+    taken = (state.turn, state.step) == (turn, step + 1)
+    answer: dict[str, Any] = dict(state.answer) if taken else _take(batch, state, turn, step)
+    if batch.proof:
+        answer["equal"] = digest.fingerprint().root == batch.proof
+    return answer
+
+
+def settle(master: Server, turn: UUID, step: int, upto: int, *, by_hand: bool) -> int:
+    """End a comparison: remove what the master does not have, softly, and return how many rows that were.
+
+    From now on this copy has everything up to a change. Raises Refusal when much would go and nobody asked for it.
+    """
+    state = received(master)
+    if (state.turn, state.step) == (turn, step + 1):
+        return int(state.answer.get("removed", 0))
+    with transaction.atomic():
+        removed = 0
         for shared in SHARED:
-            present = shared.rows().filter(removed_at=None)
-            if shared.model is Server:
-                present = present.filter(is_self=False)
-            ids = set(present.values_list("id", flat=True))
-            gone = ids - {UUID(hex=text) for text in everyone[shared.name]}
-            if not by_hand and len(gone) > max(MANY, SHARE * len(ids)):
+            strays = Stray.objects.filter(kind=shared.name).count()
+            present = shared.rows().filter(removed_at=None).count() if strays else 0
+            if not by_hand and strays > max(MANY, SHARE * present):
                 raise Refusal(
                     409,
-                    f"{len(gone)} of {len(ids)} {shared.name} would be removed here at once. If that is meant, start"
+                    f"{strays} of {present} {shared.name} would be removed here at once. If that is meant, start"
                     " the sync by hand.",
                     Kind.ADMINISTRATOR,
                     "many",
                 )
-            for some in _chunks(sorted(gone)):
-                removed += present.filter(id__in=some).update(removed_at=timezone.now(), **shared.on_removal)
+            if strays:
+                where = f"id IN (SELECT key FROM sync_stray WHERE kind = %s) AND {writing.may_go(shared)}"
+                removed += writing.remove(shared, where, [shared.name])
+        Stray.objects.all().delete()
+        _step(state, turn, step, change=upto, sweep=None, answer={"removed": removed})
     return removed
 
 
-def _take_rows(shared: Shared, rows: list[Row]) -> Counts:
-    """Write rows over those with the same ids, and make those that are not there."""
-    wanted = {values[0]: values for values in map(shared.unpack, rows)}
-    if not wanted:
-        return Counts()
-    model = shared.model._default_manager
-    here = {row[0]: list(row) for row in model.filter(id__in=wanted).values_list(*shared.fields)}
-    # Rows that the master shares, but that had been taken for this server's own.
-    strays = set(here) - set(shared.rows().filter(id__in=wanted).values_list("id", flat=True))
-    differing = [values for pk, values in wanted.items() if here.get(pk) != values or pk in strays]
+def _take(batch: Batch, state: Received, turn: UUID, step: int) -> dict[str, int]:
+    if batch.upto and batch.after != state.change:
+        raise _misfit()
+    try:
+        with transaction.atomic():
+            _step(state, turn, step, **_progress(batch))
+            with triggers.quiet() if batch.range else nullcontext():
+                answer = asdict(_apply(batch))
+            Received.objects.filter(pk=state.pk).update(answer=answer)
+            if batch.range:
+                digest.forget()
+    except (IntegrityError, DataError) as error:
+        raise Refusal(409, f"A row of the batch does not fit in here: {error}.") from error
+    return answer
+
+
+def _progress(batch: Batch) -> dict[str, Any]:
+    """Return what a batch says about how far the copy is when it was taken."""
+    if batch.upto:
+        return {"change": batch.upto}
+    if batch.range:
+        return {"sweep": {"kind": batch.kind, "after": batch.range.last, "base": batch.range.base}}
+    return {}
+
+
+def _apply(batch: Batch) -> Counts:
+    counts = Counts()
+    for shared in SHARED:
+        incoming = {line[: lines.ID]: line for line in batch.rows.get(shared.name, ())}
+        if not all(lines.is_line(shared, line) for line in incoming.values()):
+            raise Refusal(400, f"A row of the batch is none of the {shared.name}.")
+        if incoming or batch.kind == shared.name:
+            counts += _take_rows(shared, incoming, batch)
+        if gone := batch.gone.get(shared.name):
+            where, values = lines.among("id", gone)
+            counts += Counts(removed=writing.remove(shared, f"{where} AND {writing.may_go(shared)}", values))
+    return counts
+
+
+def _take_rows(shared: Shared, incoming: dict[str, str], batch: Batch) -> Counts:
+    """Write rows that differ from those here, and note those here that the master does not have."""
+    differing = dict(incoming)
+    here: dict[str, str] = {}
+    strays: list[str] = []
+    for line in _here(shared, incoming, batch):
+        key = line[: lines.ID]
+        if key not in incoming:
+            strays.append(key)
+            if len(strays) >= STRAYS:
+                _note_strays(shared, strays)
+        elif differing[key] == line:
+            del differing[key]
+        else:
+            here[key] = line
+    _note_strays(shared, strays)
     if not differing:
         return Counts()
-    _make_way(shared, differing, here)
-    objects = [shared.model(**dict(zip(shared.fields, values, strict=True)), **shared.scope) for values in differing]
-    model.bulk_create(
-        objects,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=[*shared.fields[1:], *shared.scope],
+    _forget_strays(shared, differing)
+    names = {key: _name(shared, line) for key, line in differing.items() if lines.is_present(shared, line)}
+    fresh = [name for key, name in names.items() if key not in here or not _has(shared, here[key], name)]
+    if fresh:
+        writing.make_way(shared, fresh, names)
+    writing.write(
+        shared, list(differing.values()), [key for key in differing if _parts_differ(shared, key, differing, here)]
     )
-    removal = shared.fields.index("removed_at")
-    added = sum(values[0] not in here for values in differing)
-    removed = sum(
-        values[removal] is not None and values[0] in here and here[values[0]][removal] is None for values in differing
+    removed = sum(lines.is_present(shared, line) and key not in names for key, line in here.items())
+    added = sum(key not in here for key in names)
+    return Counts(added, len(here) - removed, removed)
+
+
+def _here(shared: Shared, incoming: dict[str, str], batch: Batch) -> Iterator[str]:
+    """Yield the rows here that are in the batch, and of its place all that are present."""
+    if batch.kind != shared.name:
+        yield from lines.read(shared, *lines.among("id", list(incoming)))
+        return
+    where, values = (
+        lines.between(batch.range.after, batch.range.last) if batch.range else lines.in_buckets(batch.buckets)
     )
-    return Counts(added, len(differing) - added - removed, removed)
+    for line in lines.read(shared, where, values):
+        if line[: lines.ID] in incoming or lines.is_present(shared, line):
+            yield line
 
 
-def _make_way(shared: Shared, differing: list[list[Any]], here: dict[Any, list[Any]]) -> None:
-    """Free the names that the rows want from rows of other ids.
-
-    Such a row either is in the same batch, or comes in a later one, because its name has changed at the master too,
-    or the master does not have it. So it is marked as removed; the master's word on it, if there is one, undoes that.
-    """
-    column, removal = shared.fields.index(shared.unique), shared.fields.index("removed_at")
-    names = [
-        values[column]
-        for values in differing
-        if values[removal] is None
-        and (values[0] not in here or here[values[0]][column] != values[column] or here[values[0]][removal])
-    ]
-    owners = {values[0]: values[column] for values in differing}
-    present: QuerySet[Any] = shared.rows().filter(removed_at=None).annotate(_lower=Lower(shared.unique))
-    for some in _chunks(names, 400):
-        taken = present.filter(_lower__in=[Lower(Value(name)) for name in some]).values_list("id", shared.unique)
-        in_the_way = [pk for pk, name in taken if owners.get(pk) != name]
-        shared.rows().filter(id__in=in_the_way).update(removed_at=timezone.now(), **shared.on_removal)
+def _note_strays(shared: Shared, strays: list[str]) -> None:
+    rows = [Stray(kind=shared.name, key=UUID(hex=key)) for key in strays]
+    Stray.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1_000)
+    strays.clear()
 
 
-def _misfit(batch: Batch, state: Received) -> Refusal:
+def _forget_strays(shared: Shared, differing: dict[str, str]) -> None:
+    if Stray.objects.filter(kind=shared.name).exists():
+        where, values = lines.among("key", list(differing))
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM sync_stray WHERE kind = %s AND {where}", [shared.name, *values])
+
+
+def _name(shared: Shared, line: str) -> str:
+    return str(lines.split(line)[shared.fields.index(shared.unique)])
+
+
+def _has(shared: Shared, line: str, name: str) -> bool:
+    return lines.is_present(shared, line) and _name(shared, line) == name
+
+
+def _parts_differ(shared: Shared, key: str, there: dict[str, str], here: dict[str, str]) -> bool:
+    return key not in here or lines.parts(shared, there[key]) != lines.parts(shared, here[key])
+
+
+def _step(state: Received, turn: UUID, expected: int, **facts: Any) -> None:
+    """Write how far the copy is, if this is the next step of the sync that has the word. Raises Refusal."""
+    facts = {"step": expected + 1, "at": timezone.now()} | facts
+    if not Received.objects.filter(pk=state.pk, turn=turn, step=expected, change=state.change).update(**facts):
+        raise _misfit()
+
+
+def _misfit() -> Refusal:
     return Refusal(
-        409,
-        f"The batch follows change {batch.after}, but this copy is at change {state.change}.",
-        Kind.TEMPORARY,
-        "position",
+        409, "The call does not follow the one before it: another sync has begun since.", Kind.TEMPORARY, "position"
     )
-
-
-def _chunks(items: list[Any], size: int = 500) -> Iterable[list[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.views.decorators.http import require_POST
@@ -10,20 +12,30 @@ from django.views.decorators.http import require_POST
 from posthouse.cluster.errors import Refusal
 from posthouse.cluster.incoming import document, require_same_version, signed
 from posthouse.cluster.signatures import Caller
-from posthouse.sync import batches, copying, feed
-from posthouse.sync.shared import SHARED
-
-NAMES = tuple(shared.name for shared in SHARED)
+from posthouse.sync import batches, copying
 
 
 @require_POST
 @signed()
 def state(request: HttpRequest, caller: Caller) -> dict[str, Any]:
-    """Say how far the copy is; begin at the beginning when the master says so."""
+    """Say how far the copy is, and whether it equals the master's."""
     require_same_version(caller)
-    if document(request).get("start_over"):
-        copying.start_over(caller.server)
-    return {"change": copying.received(caller.server).change}
+    match document(request):
+        case {"turn": str(turn), "change": int(change), "root": str(root), "anew": bool(anew)}:
+            received, equal = copying.begin(caller.server, _uuid(turn), change, root, anew=anew)
+            return {"change": received.change, "equal": equal, "sweep": received.sweep}
+    raise _unreadable()
+
+
+@require_POST
+@signed()
+def buckets(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    """Answer with the digests of all buckets, by kind and name."""
+    require_same_version(caller)
+    found: dict[str, dict[str, str]] = {}
+    for (kind, name), digest in copying.compare(caller.server, _place(document(request))[0]).items():
+        found.setdefault(kind, {})[name] = digest
+    return {"buckets": found}
 
 
 @require_POST
@@ -33,22 +45,37 @@ def batch(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     require_same_version(caller)
     copying.received(caller.server)  # before anything of it is unpacked: only the master may have that done
     try:
-        counts = copying.take(batches.loads(request.body, NAMES), caller.server)
+        return copying.take(batches.loads(request.body), caller.server, *_place(request.GET.dict()))
     except batches.BatchError as error:
         raise Refusal(400, f"The batch cannot be read: {error}.") from error
-    return {"added": counts.added, "changed": counts.changed, "removed": counts.removed}
 
 
 @require_POST
-@signed(batches.COMPRESSED_LIMIT)
+@signed()
 def finish(request: HttpRequest, caller: Caller) -> dict[str, Any]:
-    """Remove what the master does not have, when it says what it has, and answer with the digest of the whole copy."""
+    """End a comparison: remove what the master does not have."""
     require_same_version(caller)
-    received = copying.received(caller.server)
+    content = document(request)
+    turn, step = _place(content)
+    match content:
+        case {"upto": int(upto), "by_hand": bool(by_hand)}:
+            return {"removed": copying.settle(caller.server, turn, step, upto, by_hand=by_hand)}
+    raise _unreadable()
+
+
+def _place(content: Mapping[str, Any]) -> tuple[UUID, int]:
     try:
-        ending = batches.unpack(request.body)
-        everyone, by_hand = ending["everyone"], bool(ending["by_hand"])
-        removed = 0 if everyone is None else copying.remove_others(everyone, by_hand=by_hand)
-    except (batches.BatchError, ValueError, TypeError, KeyError) as error:
-        raise Refusal(400, f"The end of the sync cannot be read: {error}.") from error
-    return {"change": received.change, "removed": removed, "digest": feed.fingerprint().digest}
+        return _uuid(content["turn"]), int(content["step"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable() from error
+
+
+def _uuid(text: Any) -> UUID:
+    try:
+        return UUID(hex=text)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _unreadable() from error
+
+
+def _unreadable() -> Refusal:
+    return Refusal(400, "The call of the sync cannot be read.")

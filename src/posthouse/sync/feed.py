@@ -1,20 +1,29 @@
-"""On the master: what has changed since a number, and what the whole looks like."""
+"""On the master: what has changed since a number, and what there is at all, in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q
 
-from posthouse.sync import shared
-from posthouse.sync.batches import Batch
-from posthouse.sync.models import Counter
-from posthouse.sync.shared import SHARED
+from posthouse.accounts.models import User
+from posthouse.sync import lines
+from posthouse.sync.batches import Batch, Range
+from posthouse.sync.models import Change, Copy, Counter, Digest
+from posthouse.sync.shared import SHARED, Shared
 
-BATCH_ROWS = 2_000
+BATCH_ROWS = 4_000
+BATCH_CHARACTERS = 4_000_000
+LISTED = 500_000
+"""Changes that stay listed for slaves that are behind. Who is further behind is compared bucket by bucket."""
+
+USERS = next(shared for shared in SHARED if shared.model is User)
+REFERRED_TO = [shared.name for shared in SHARED if shared.referred_to]
+
+Lines = dict[str, list[str]]
+Ids = dict[str, list[str]]
 
 
 def counter() -> int:
@@ -22,82 +31,119 @@ def counter() -> int:
     return Counter.objects.values_list("value", flat=True).get()
 
 
+def reaches(after: int) -> bool:
+    """Return whether all changes after a number are listed."""
+    return Counter.objects.filter(floor__lte=after, value__gte=after).exists()
+
+
 def pending(after: int, upto: int) -> int:
     """Return how many rows have changed since."""
-    return sum(_since(each.rows(), after, upto).count() for each in SHARED)
+    return Change.objects.filter(number__gt=after, number__lte=upto).count()
 
 
-def batches(after: int, upto: int, size: int = BATCH_ROWS) -> Iterator[Batch]:
+def removals(after: int, upto: int) -> int:
+    """Return how many accounts were removed or deleted since; some of them a slave may have never had."""
+    here = User.objects.filter(pk=OuterRef("key"), removed_at=None)
+    return Change.objects.filter(~Exists(here), kind=USERS.name, number__gt=after, number__lte=upto).count()
+
+
+def changes(after: int, upto: int, proof: str) -> Iterator[Batch]:
     """Yield the rows that changed after one number and up to another, in the order of their numbers.
 
-    Servers, which users refer to and which are few, all come in the first batch. A slave may stop after any batch and
-    go on from the `upto` of the last one that it has. Rows that change meanwhile have left for a higher number.
+    A slave may stop after any batch and go on from the `upto` of the last one that it has. Rows that change meanwhile
+    have left for a higher number. What others refer to comes first. The last batch says what the digest must be then.
     """
-    servers, users = SHARED
-    found = servers.pack(_since(servers.rows(), after, upto).order_by("id").values_list(*servers.fields))
-    rows: dict[str, Any] = {servers.name: found}
-    position, place = after, (after if after else -1, None)
+    listed = Change.objects.exclude(kind__in=REFERRED_TO).filter(number__lte=upto).order_by("number", "kind", "key")
+    position, place, known = after, Q(number__gt=after), after
     while True:
-        chunk = list(_next(users.rows(), place, upto).values_list("change", *users.fields)[: size + 1])
-        more = len(chunk) > size
-        chunk = chunk[:size]
-        rows[users.name] = users.pack(row[1:] for row in chunk)
+        found = list(listed.filter(place).values_list("number", "kind", "key")[: BATCH_ROWS + 1])
+        more, found = len(found) > BATCH_ROWS, found[:BATCH_ROWS]
         # Rows of one transaction may share a number: it is reached only when the next number begins.
-        reached = max(position, chunk[-1][0] - 1) if more else upto
-        yield Batch(position, reached, rows)
+        reached = max(position, found[-1][0] - 1) if more else upto
+        rows, gone = _rows((kind, key.hex) for _, kind, key in found)
+        rows, gone = _referred_to(known, rows, gone)
+        yield Batch(rows, gone, after=position, upto=reached, proof="" if more else proof)
         if not more:
             return
-        position, place, rows = reached, (chunk[-1][0], chunk[-1][1]), {servers.name: []}
+        number, kind, key = found[-1]
+        position, known = reached, upto
+        place = Q(number__gt=number) | Q(number=number, kind__gt=kind) | Q(number=number, kind=kind, key__gt=key)
 
 
-def everyone() -> dict[str, list[str]]:
-    """Return the ids of all shared rows, removed ones too."""
-    return {each.name: [pk.hex for pk in each.rows().order_by("id").values_list("id", flat=True)] for each in SHARED}
+def everything(shared: Shared, base: int, after: str = "") -> Iterator[Batch]:
+    """Yield all rows of a kind behind an id, in the order of their ids, removed ones too."""
+    while True:
+        where, values = lines.between(after, "")
+        rows = _not_too_many(lines.read(shared, where, values, limit=BATCH_ROWS))
+        last = rows[-1][: lines.ID] if rows else ""
+        # Another look is cheaper than to find out whether these were the last ones.
+        yield Batch(*_complete(shared, rows, base), kind=shared.name, range=Range(after, last, base))
+        if not last:
+            return
+        after = last
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """The digest of everything shared, as it is at a change number."""
-
-    change: int
-    digest: str
-
-
-_last: Fingerprint | None = None
+def of_buckets(shared: Shared, names: Sequence[str], at_once: int, base: int) -> Iterator[Batch]:
+    """Yield all rows of some buckets, removed ones too."""
+    for start in range(0, len(names), at_once):
+        some = names[start : start + at_once]
+        rows = list(lines.read(shared, *lines.in_buckets(some)))
+        yield Batch(*_complete(shared, rows, base), kind=shared.name, buckets=tuple(some))
 
 
-def fingerprint() -> Fingerprint:
-    """Return the digest of everything shared here, and the change number for which it holds.
+def compact() -> int:
+    """Shorten the list of changes, and return how many went.
 
-    It is kept until something changes, which raises the counter, whoever does it.
+    What a slave that is synced again and again has not seen yet stays, and so does what was listed since the last
+    time: a sync that is under way needs it.
     """
-    global _last
-    for _ in range(3):
-        before = counter()
-        if _last is not None and _last.change == before:
-            return _last
-        digest = shared.digest()
-        if counter() == before:
-            _last = Fingerprint(before, digest)
-            return _last
-    with transaction.atomic():  # much is going on: let changes wait for a moment
-        held = Counter.objects.select_for_update().get()
-        _last = Fingerprint(held.value, shared.digest())
-        return _last
+    with transaction.atomic():
+        count = Counter.objects.select_for_update().get()
+        waiting = Copy.objects.filter(server__removed_at=None, acknowledged__gt=0)
+        slowest = waiting.aggregate(least=Min("acknowledged"))["least"]
+        digest = Digest.objects.get()
+        floor = min(number for number in (count.seen, slowest, digest.change) if number is not None)
+        oldest = Change.objects.order_by("-number").values_list("number", flat=True)[LISTED : LISTED + 1]
+        floor = max(count.floor, floor, *oldest)
+        Counter.objects.filter(pk=count.pk).update(floor=floor, seen=count.value)
+        return Change.objects.filter(number__lte=floor).delete()[0]
 
 
-def forget() -> None:
-    """Forget the digest that was kept."""
-    global _last
-    _last = None
+def _rows(keys: Iterable[tuple[str, str]]) -> tuple[Lines, Ids]:
+    """Return the lines of rows that are there, and the ids of those that are not, by kind, in the order of kinds."""
+    wanted = {kind: [key for _, key in group] for kind, group in groupby(sorted(keys), key=lambda pair: pair[0])}
+    rows: Lines = {}
+    gone: Ids = {}
+    for shared in SHARED:
+        if shared.name in wanted:
+            rows[shared.name] = list(lines.read(shared, *lines.among("id", wanted[shared.name])))
+            there = {line[: lines.ID] for line in rows[shared.name]}
+            gone[shared.name] = [key for key in wanted[shared.name] if key not in there]
+    return rows, gone
 
 
-def _since(rows: QuerySet[Any], after: int, upto: int) -> QuerySet[Any]:
-    # From the beginning means all rows, whatever their number.
-    return rows.filter(change__lte=upto) if after == 0 else rows.filter(change__gt=after, change__lte=upto)
+def _referred_to(after: int, rows: Lines, gone: Ids) -> tuple[Lines, Ids]:
+    """Put before rows what they may refer to and the slave may not have.
+
+    It is looked for after the rows were read: whatever they refer to is there by then.
+    """
+    changed = Change.objects.filter(kind__in=REFERRED_TO, number__gt=after).values_list("kind", "key")
+    first, first_gone = _rows((kind, key.hex) for kind, key in changed)
+    return first | rows, first_gone | gone
 
 
-def _next(rows: QuerySet[Any], place: tuple[int, Any], upto: int) -> QuerySet[Any]:
-    change, last = place
-    behind = Q(change__gt=change) if last is None else Q(change__gt=change) | Q(change=change, id__gt=last)
-    return rows.filter(behind, change__lte=upto).order_by("change", "id")
+def _complete(shared: Shared, rows: list[str], base: int) -> tuple[Lines, Ids]:
+    """Return all rows that there are of a place, and before them what has been made since for them to refer to."""
+    if shared.referred_to:
+        return {shared.name: rows}, {}
+    return _referred_to(base, {shared.name: rows}, {})
+
+
+def _not_too_many(found: Iterable[str]) -> list[str]:
+    rows, length = [], 0
+    for line in found:
+        rows.append(line)
+        length += len(line)
+        if length > BATCH_CHARACTERS:
+            break
+    return rows

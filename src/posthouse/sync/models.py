@@ -15,10 +15,49 @@ from posthouse.lib.ids import uuid7
 class Counter(models.Model):
     """The number of the newest change to anything shared: one row, raised by the database's own triggers."""
 
-    value = models.PositiveBigIntegerField(default=0)
+    value = models.PositiveBigIntegerField(default=1)
+    floor = models.PositiveBigIntegerField(default=1, help_text="changes up to this one are not listed any more")
+    seen = models.PositiveBigIntegerField(default=1, help_text="the newest change when the list was last shortened")
+    quiet = models.BooleanField(default=False, help_text="on SQLite: the triggers hold still in this transaction")
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class Change(models.Model):
+    """A shared row has changed, or was deleted: written by triggers, one for each row, with its newest number."""
+
+    pk = models.CompositePrimaryKey("kind", "key")
+    kind = models.CharField(max_length=20, help_text="which model, as it is called between servers")
+    key = models.UUIDField()
+    number = models.PositiveBigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.kind} {self.key}"
+
+
+class Digest(models.Model):
+    """What everything shared amounts to, as far as it was computed: one row."""
+
+    turn = models.PositiveBigIntegerField(default=0, help_text="raised with each write: of two writers one loses")
+    change = models.PositiveBigIntegerField(null=True, help_text="holds for this change; empty: it is not known")
+    root = models.CharField(max_length=64, default="", help_text="sum of the digests of all buckets, hex")
+    whole_at = models.DateTimeField(null=True, help_text="when it was last computed from all rows")
+
+    def __str__(self) -> str:
+        return f"{self.root[:16]} at change {self.change}"
+
+
+class Bucket(models.Model):
+    """The digest of those rows of a model whose ids end in the same three digits."""
+
+    pk = models.CompositePrimaryKey("kind", "name")
+    kind = models.CharField(max_length=20)
+    name = models.CharField(max_length=3)
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class Copy(models.Model):
@@ -57,7 +96,9 @@ class Run(Work):
     changed = models.PositiveBigIntegerField(default=0)
     removed = models.PositiveBigIntegerField(default=0)
     bytes = models.PositiveBigIntegerField(default=0, help_text="on the line, compressed")
-    repaired = models.BooleanField(default=False, help_text="the copy had gone astray, and everything was sent anew")
+    repaired = models.BooleanField(default=False, help_text="the copy had gone astray, and was set right")
+    buckets = models.PositiveIntegerField(default=0, help_text="buckets that had gone astray")
+    mended = models.PositiveBigIntegerField(default=0, help_text="rows that had gone astray and were set right")
 
     class Meta:
         indexes = [models.Index(fields=["server", "-created_at"], name="run_history")]
@@ -76,7 +117,22 @@ class Received(models.Model):
 
     master = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
     change = models.PositiveBigIntegerField(default=0, help_text="number of the last change that was applied")
+    turn = models.UUIDField(null=True, help_text="which sync of the master has the word")
+    step = models.PositiveBigIntegerField(default=0, help_text="which of its batches is expected next")
+    answer = models.JSONField(default=dict, help_text="what was answered to the last batch, should it be lost")
+    sweep = models.JSONField(null=True, help_text="how far a full copy is that was not ended yet")
     at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
         return f"change {self.change}"
+
+
+class Stray(models.Model):
+    """On a slave: a row that the master does not have, until the sync says what becomes of it."""
+
+    pk = models.CompositePrimaryKey("kind", "key")
+    kind = models.CharField(max_length=20)
+    key = models.UUIDField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -11,31 +9,24 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from posthouse.cluster import servers
-from posthouse.cluster.calls import call
-from posthouse.cluster.errors import CallError, Refused
+from posthouse.cluster.errors import CallError
 from posthouse.cluster.models import Server
 from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
-from posthouse.sync import batches, feed, telling
+from posthouse.sync import telling
 from posthouse.sync.models import Copy, Run
+from posthouse.sync.sending import Sending, Unproven
 
-ROUNDS = 6
-"""How often a sync goes after what changed while it was under way, before it leaves that to the next one."""
 OPEN = (State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD)
 ATTEMPTS = 3
-TIMEOUT_SECONDS = 120.0
 
 log = structlog.get_logger("posthouse.sync")
 
 
 class NotPossible(Exception):
     """A sync cannot be started; the message says why."""
-
-
-class Unproven(Exception):
-    """The copy could not be proven equal; the message says why."""
 
 
 def start(server: Server, kind: Run.Kind | str = Run.Kind.MANUAL) -> Run:
@@ -75,95 +66,11 @@ def run(job: Job[Run]) -> None:
         return
     job.note(started_at=row.started_at or timezone.now())
     try:
-        change = _Sync(job).run()
+        change = Sending(job).run()
     except (CallError, Unproven) as error:
         _failed(row, str(error))
     else:
         _succeeded(row, change)
-
-
-class _Sync:
-    """One run's work."""
-
-    def __init__(self, job: Job[Run]) -> None:
-        self.job = job
-        self.server = job.row.server
-        self.by_hand = job.row.kind == Run.Kind.MANUAL
-        self.full = self.by_hand
-        """Whether the slave is told of all rows that there are, so that it can remove all others."""
-        self.repaired = False
-        self.counts = {"total": 0, "sent": 0, "added": 0, "changed": 0, "removed": 0, "bytes": 0}
-
-    def run(self) -> int:
-        """Bring the slave to the state of the master, and return the number of the last change that it has.
-
-        Raises CallError and Unproven; LostLease and Stopping come from the job.
-        """
-        position = self._position()
-        for _ in range(ROUNDS):
-            position = self._send(position)
-            there = self._finish(position)
-            here = feed.fingerprint()
-            if here.digest == there:
-                return here.change
-            if here.change == position:
-                if self.repaired:
-                    raise Unproven(
-                        f"The copy on {self.server.name} still differs from the master after everything was sent anew."
-                        " The logs of both servers say more."
-                    )
-                # Nothing has changed here, so the copy has gone astray: D9.
-                log.warning("copy differs, sending everything", server=self.server.name)
-                self.repaired = True
-                self.job.note(repaired=True)
-                position = self._position(start_over=True)
-        raise Unproven("So much changed during the sync that it did not come to an end. It goes on by itself.")
-
-    def _position(self, *, start_over: bool = False) -> int:
-        answer = self._call("sync/state", json={"start_over": start_over})
-        change = int(answer["change"])
-        if change > feed.counter():  # it has seen a later state of this database, which was restored since
-            return self._position(start_over=True)
-        self.full = self.full or change == 0
-        return change
-
-    def _send(self, after: int) -> int:
-        """Send what has changed, and return the number up to which the slave has everything."""
-        upto = feed.counter()
-        if upto == after and after:
-            return after
-        self._note(total=feed.pending(after, upto))
-        for batch in feed.batches(after, upto):
-            self.job.check()
-            data = batches.dumps(batch)
-            try:
-                answer = self._call("sync/batch", body=data)
-            except Refused as refused:
-                if refused.code != "position":
-                    raise
-                return self._send(self._position())
-            self._note(
-                sent=batch.count,
-                bytes=len(data),
-                **{name: int(answer[name]) for name in ("added", "changed", "removed")},
-            )
-        return upto
-
-    def _finish(self, position: int) -> str:
-        everyone = feed.everyone() if self.full else None
-        data = batches.pack({"everyone": everyone, "by_hand": self.by_hand, "change": position})
-        answer = self._call("sync/finish", body=data)
-        self._note(bytes=len(data), removed=int(answer["removed"]))
-        return str(answer["digest"])
-
-    def _call(self, path: str, **content: Any) -> dict[str, Any]:
-        self.job.check()
-        return call(self.server, "POST", path, timeout=TIMEOUT_SECONDS, **content).json()
-
-    def _note(self, **more: int) -> None:
-        for name, count in more.items():
-            self.counts[name] += count
-        self.job.note(**self.counts)
 
 
 def _succeeded(row: Run, change: int) -> None:

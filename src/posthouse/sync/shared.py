@@ -1,27 +1,34 @@
-"""What the servers of a cluster have in common, in one place: the models, their fields, and how rows travel."""
+"""What the servers of a cluster have in common, in one place: the models, and which of their columns."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import models
 from django.db.models import QuerySet
 
-from posthouse.accounts.models import User
+from posthouse.accounts.models import Membership, User, Workgroup
 from posthouse.cluster.models import Server
 
-Row = list[Any]
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows of another model that belong to a shared row and travel with it: they are told apart by what they name."""
+
+    model: type[models.Model]
+    owner: str
+    """The column that names the shared row."""
+    key: str
+    """The column that names what it is related to."""
+    flags: tuple[str, ...]
+    """Columns that are true or false. There are no others."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shared:
-    """A model whose rows the master copies to its slaves."""
+    """A model whose rows the master copies to its slaves. Its key is a UUID called id; it has removed_at."""
 
     name: str
     """What it is called between servers."""
@@ -30,28 +37,38 @@ class Shared:
     """The columns that are copied; the id comes first. Every other one belongs to each server alone."""
     unique: str
     """The column that two rows must not share, whatever its case."""
-    scope: dict[str, Any] = field(default_factory=dict)
+    scope: dict[str, bool] = field(default_factory=dict)
     """Which rows are shared at all: those with these values."""
     on_removal: dict[str, Any] = field(default_factory=dict)
     """What a slave writes into a row that the master does not have, beside removed_at."""
+    stays: tuple[str, ...] = ()
+    """Rows for which one of these columns is true are never removed because the master does not have them."""
+    part: Part | None = None
+    referred_to: bool = False
+    """Whether other shared rows refer to these, so that these must be there first. They are few."""
+
+    @property
+    def table(self) -> str:
+        """Its table."""
+        return self.model._meta.db_table
+
+    @property
+    def kinds(self) -> list[models.Field[Any, Any]]:
+        """The fields behind the columns; for a column that refers to a row, what that row's key is."""
+        found: list[Any] = [self.model._meta.get_field(name) for name in self.fields]
+        return [kind.target_field if kind.is_relation else kind for kind in found]
+
+    @property
+    def removal(self) -> int:
+        """The place of the column that says when it was removed."""
+        return self.fields.index("removed_at")
 
     def rows(self) -> QuerySet[Any]:
         """Return all shared rows."""
         return self.model._default_manager.filter(**self.scope)
 
-    def pack(self, found: Iterable[Sequence[Any]]) -> list[Row]:
-        """Return rows of `fields` as plain JSON values."""
-        return [[_plain(value) for value in row] for row in found]
 
-    def unpack(self, row: Row) -> list[Any]:
-        """Return the Python values of a row of plain ones. Raises ValueError or ValidationError."""
-        if len(row) != len(self.fields):
-            raise ValueError("a row has the wrong number of columns")
-        kinds = [self.model._meta.get_field(name) for name in self.fields]
-        return [_value(kind, value) for kind, value in zip(kinds, row, strict=True)]
-
-
-SHARED = (
+SHARED: Sequence[Shared] = (
     Shared(
         name="servers",
         model=Server,
@@ -68,6 +85,14 @@ SHARED = (
             "removed_at",
         ),
         unique="name",
+        stays=("is_self",),
+        referred_to=True,
+    ),
+    Shared(
+        name="workgroups",
+        model=Workgroup,
+        fields=("id", "name", "description", "removed_at"),
+        unique="name",
     ),
     Shared(
         name="users",
@@ -83,37 +108,17 @@ SHARED = (
             "home_id",
             "home_by_hand",
             "directory",
+            "permissions",
+            "quota",
+            "package_limit",
             "removed_at",
         ),
         unique="login",
         scope={"local": False},
         on_removal={"is_active": False},
+        part=Part(Membership, owner="user_id", key="workgroup_id", flags=("is_administrator",)),
     ),
 )
 """In the order in which they are copied: users refer to servers."""
 
-
-def digest() -> str:
-    """Return the SHA-256 of everything shared that was not removed: equal copies have equal ones, on any database."""
-    hasher = hashlib.sha256()
-    for shared in SHARED:
-        hasher.update(shared.name.encode())
-        present = shared.rows().filter(removed_at=None).order_by("id").values_list(*shared.fields)
-        for row in present.iterator(chunk_size=5_000):
-            values = [_plain(value) for value in row]
-            hasher.update(json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode())
-    return hasher.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return value.hex
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return value
-
-
-def _value(kind: Any, value: Any) -> Any:
-    if isinstance(kind, models.JSONField):
-        return value
-    return (kind.target_field if kind.is_relation else kind).to_python(value)
+BY_NAME = {shared.name: shared for shared in SHARED}

@@ -9,6 +9,7 @@ from posthouse.sync import endpoints, pages
 app_name = "sync"
 urlpatterns = [
     path("sync/state", endpoints.state, name="state"),
+    path("sync/buckets", endpoints.buckets, name="buckets"),
     path("sync/batch", endpoints.batch, name="batch"),
     path("sync/finish", endpoints.finish, name="finish"),
     path("server/multi-server/", pages.index, name="servers"),

@@ -1,0 +1,212 @@
+"""On the master: one slave is brought to the state of this server, and that is proven (R23-R27, D8, D9).
+
+A sync asks whether both are equal, and is done if so. Else it sends what has changed since the last change that the
+slave has, and asks again. When that does not make them equal, or the slave is too far behind, the buckets of both are
+compared, and those that differ are sent whole. A first sync is a comparison in which everything differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import connections
+
+from posthouse.cluster.calls import call
+from posthouse.cluster.errors import NotPosthouse, Refused
+from posthouse.jobs.job import Job
+from posthouse.sync import batches, digest, feed
+from posthouse.sync.batches import Batch
+from posthouse.sync.digest import Fingerprint
+from posthouse.sync.models import Run
+from posthouse.sync.shared import BY_NAME, SHARED, Shared
+
+ROUNDS = 6
+"""How often a sync goes after what changed while it was under way, before it leaves that to the next one."""
+TIMEOUT_SECONDS = 600.0
+"""A slave with a million users computes its digest from the rows in half a minute, on a slow machine in minutes."""
+FEW_BUCKETS = 256
+"""Up to that many differing buckets, or a quarter of all, are sent by themselves; more are sent with all others."""
+
+MANY, SHARE = 20, 0.2
+"""More removals at once than both, by an automatic sync, look like a mistake here."""
+
+log = structlog.get_logger("posthouse.sync")
+
+
+class Unproven(Exception):
+    """The copy could not be proven equal; the message says why."""
+
+
+@dataclass(frozen=True)
+class There:
+    """What a slave says of its copy."""
+
+    change: int
+    equal: bool
+    sweep: dict[str, Any] | None
+
+
+class Sending:
+    """One run's work."""
+
+    def __init__(self, job: Job[Run]) -> None:
+        self.job = job
+        self.server = job.row.server
+        self.by_hand = job.row.kind == Run.Kind.MANUAL
+        self.turn: UUID | None = None
+        self.step = 0
+        self.astray = False
+        """Whether what is sent sets right what has gone astray."""
+        names = ("total", "sent", "added", "changed", "removed", "bytes", "mended", "buckets")
+        self.counts = dict.fromkeys(names, 0)
+
+    def run(self) -> int:
+        """Bring the slave to the state of the master, and return the number of the last change that it has.
+
+        Raises CallError and Unproven; LostLease and Stopping come from the job.
+        """
+        if self.by_hand:
+            digest.forget()
+        compared = None
+        for number in range(ROUNDS):
+            here = digest.fingerprint()
+            try:
+                there = self._begin(here, anew=self.by_hand and not number)
+                if there.equal or self._bring(there, here):
+                    return here.change
+                if feed.counter() != here.change:
+                    continue
+                if compared == here:
+                    raise Unproven(
+                        f"The copy on {self.server.name} still differs from the master after all that differed was"
+                        " sent. The logs of both servers say more."
+                    )
+                compared = here
+                self._compare(there, here)
+            except Refused as refused:
+                if refused.code != "position":
+                    raise
+        raise Unproven("So much changed during the sync that it did not come to an end. It goes on by itself.")
+
+    def _begin(self, here: Fingerprint, *, anew: bool) -> There:
+        self.turn, self.step = uuid4(), 0
+        content = {"turn": self.turn.hex, "change": here.change, "root": here.root, "anew": anew}
+        match self._call("sync/state", json=content):
+            case {"change": int(change), "equal": bool(equal), "sweep": dict() | None as sweep}:
+                return There(change, equal, sweep)
+        raise NotPosthouse(f"{self.server.name} does not say how far its copy is.")
+
+    def _bring(self, there: There, here: Fingerprint) -> bool:
+        """Send what has changed since the last change that the slave has; whether that has made it equal."""
+        if there.sweep is not None or there.change > here.change or not feed.reaches(there.change):
+            return False
+        if there.change == here.change:
+            return False
+        self._guard(feed.removals(there.change, here.change))
+        self._note(total=feed.pending(there.change, here.change))
+        return self._send(lambda: feed.changes(there.change, here.change, here.root))
+
+    def _guard(self, removals: int) -> None:
+        present = feed.USERS.rows().filter(removed_at=None).count() + removals if removals > MANY else 0
+        if not self.by_hand and removals > max(MANY, SHARE * present):
+            raise Unproven(
+                f"{removals} of {present} users would be removed on {self.server.name} at once. If that is meant, start"
+                " the sync by hand."
+            )
+
+    def _compare(self, there: There, here: Fingerprint) -> None:
+        """Send all that differs."""
+        self.astray = there.sweep is None and there.change == here.change
+        base, makers = self._rest(there.sweep) or self._differing(here)
+        self._send(lambda: chain.from_iterable(make() for make in makers))
+        content = {**self._place(), "upto": base, "by_hand": self.by_hand}
+        answer = self._call("sync/finish", json=content)
+        self.step += 1
+        self._tally({"removed": answer["removed"]})
+
+    def _rest(self, sweep: dict[str, Any] | None) -> tuple[int, list[Callable[[], Iterator[Batch]]]] | None:
+        """Return what is missing of a full copy that was interrupted; None when there is none to go on with."""
+        match sweep:
+            case {"kind": str(kind), "after": str(after), "base": int(base)} if kind in BY_NAME and feed.reaches(base):
+                place = SHARED.index(BY_NAME[kind])
+                makers = [self._whole(shared, base) for shared in SHARED[place + 1 :]]
+                return base, [*([self._whole(BY_NAME[kind], base, after)] if after else []), *makers]
+        return None
+
+    def _differing(self, here: Fingerprint) -> tuple[int, list[Callable[[], Iterator[Batch]]]]:
+        """Return what differs."""
+        answer = self._call("sync/buckets", json=self._place())
+        theirs = {(kind, name): digest for kind, named in answer["buckets"].items() for name, digest in named.items()}
+        ours = digest.buckets()
+        differing = sorted(bucket for bucket in {*ours, *theirs} if ours.get(bucket) != theirs.get(bucket))
+        if self.astray:
+            log.warning("copy differs", server=self.server.name, buckets=len(differing), first=differing[:1])
+            self.job.note(repaired=True)
+            self._note(buckets=len(differing))
+        makers = []
+        for shared in SHARED:
+            names = [name for kind, name in differing if kind == shared.name]
+            if len(names) > max(FEW_BUCKETS, len([kind for kind, _ in ours if kind == shared.name]) // 4):
+                makers.append(self._whole(shared, here.change))
+            elif names:
+                makers.append(self._some(shared, names, here.change))
+        return here.change, makers
+
+    def _whole(self, shared: Shared, base: int, after: str = "") -> Callable[[], Iterator[Batch]]:
+        self._note(total=shared.rows().filter(id__gt=UUID(after)).count() if after else shared.rows().count())
+        return lambda: feed.everything(shared, base, after)
+
+    def _some(self, shared: Shared, names: list[str], base: int) -> Callable[[], Iterator[Batch]]:
+        filled = max(1, min(shared.rows().count(), 4096))
+        at_once = max(1, min(500, feed.BATCH_ROWS * filled // max(1, shared.rows().count())))
+        return lambda: feed.of_buckets(shared, names, at_once, base)
+
+    def _send(self, make: Callable[[], Iterator[Batch]]) -> bool:
+        """Send batches, each one while the next is being made; whether the last one's proof was right."""
+        equal = False
+        for count, data in ahead(lambda: ((batch.count, batches.dumps(batch)) for batch in make())):
+            answer = self._call(
+                "sync/batch", query={key: str(value) for key, value in self._place().items()}, body=data
+            )
+            self.step += 1
+            self._tally(answer)
+            self._note(sent=count, bytes=len(data))
+            equal = answer.get("equal") is True
+        return equal
+
+    def _place(self) -> dict[str, Any]:
+        assert self.turn is not None  # noqa: S101 - it has begun
+        return {"turn": self.turn.hex, "step": self.step}
+
+    def _call(self, path: str, **content: Any) -> dict[str, Any]:
+        self.job.check()
+        return call(self.server, "POST", path, timeout=TIMEOUT_SECONDS, **content).json()
+
+    def _tally(self, answer: dict[str, Any]) -> None:
+        counts = {name: int(answer.get(name, 0)) for name in ("added", "changed", "removed")}
+        self._note(**counts, mended=sum(counts.values()) if self.astray else 0)
+
+    def _note(self, **more: int) -> None:
+        for name, count in more.items():
+            self.counts[name] += count
+        self.counts["total"] = max(self.counts["total"], self.counts["sent"])
+        self.job.note(**self.counts)
+
+
+def ahead(make: Callable[[], Iterator[tuple[int, bytes]]]) -> Iterator[tuple[int, bytes]]:
+    """Yield what an iterator yields, whose next item is made in another thread while this one is used."""
+    with ThreadPoolExecutor(1, "packing") as thread:
+        items = thread.submit(make).result()
+        try:
+            coming = thread.submit(next, items, None)
+            while (item := coming.result()) is not None:
+                coming = thread.submit(next, items, None)
+                yield item
+        finally:
+            thread.submit(connections.close_all).result()
