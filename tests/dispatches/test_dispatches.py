@@ -112,7 +112,14 @@ def test_downloads_of_residents_are_told_to_the_senders_server(draft, alice, tok
     package = upload(draft("alice"))
     Package.objects.update(origin=tokyo)
     download = Download.objects.create(
-        package=package, user=alice, size=110, sent=110, whole=110, address="::1", ended_at=timezone.now()
+        package=package,
+        user=alice,
+        delivery=package.deliveries.get(),
+        size=110,
+        sent=110,
+        whole=110,
+        address="::1",
+        ended_at=timezone.now(),
     )
     receipts.note(download)
     work()

@@ -37,7 +37,14 @@ def test_received_lists_what_is_here_and_marks_what_was_not_fetched(client, draf
     assert "Still uploading" not in text
     receipts.note(
         Download.objects.create(
-            package=package, user=dora, size=10, sent=10, whole=10, address="::1", ended_at=timezone.now()
+            package=package,
+            user=dora,
+            delivery=package.deliveries.get(),
+            size=10,
+            sent=10,
+            whole=10,
+            address="::1",
+            ended_at=timezone.now(),
         )
     )
     assert "not yet downloaded" not in page(client, dora, "received")

@@ -36,8 +36,17 @@ def fetch(package, user, path=None, start=0, sent=None):
     file = package.files.get(path=path) if path else None
     whole = file.size if file else package.size + 100
     sent = whole - start if sent is None else sent
+    delivery = Delivery.objects.get(package=package, recipient=user)
     download = Download.objects.create(
-        package=package, user=user, file=file, start=start, size=whole - start, sent=sent, whole=whole, address="::1"
+        package=package,
+        user=user,
+        delivery=delivery,
+        file=file,
+        start=start,
+        size=whole - start,
+        sent=sent,
+        whole=whole,
+        address="::1",
     )
     Download.objects.filter(pk=download.pk).update(ended_at=timezone.now())
     receipts.note(download)
@@ -89,8 +98,8 @@ def test_receipts_of_other_servers_are_taken_over_once(draft, bob, told):
     package = upload(draft("bob"))
     now = timezone.now()
     for _ in range(2):
-        receipts.heard(package.pk, bob.pk, 1, now, now)
-    receipts.heard(package.pk, bob.pk, 0, now + timedelta(days=1), None)
+        receipts.heard(package.deliveries.get().pk, 1, now, now)
+    receipts.heard(package.deliveries.get().pk, 0, now + timedelta(days=1), None)
     got = Delivery.objects.get(recipient=bob)
     assert (got.fetched_files, got.first_fetched_at, got.fetched_at) == (1, now, now)
     assert told == [True]

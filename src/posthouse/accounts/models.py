@@ -121,9 +121,15 @@ class User(AbstractBaseUser):
 class Workgroup(models.Model):
     """People who are addressed together. The master makes workgroups and slaves hold copies."""
 
+    class Senders(models.TextChoices):
+        EVERYBODY = "everybody", "Everybody"
+        MEMBERS = "members", "Its members"
+        ADMINISTRATORS = "administrators", "Its administrators"
+
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField("Name", max_length=200, validators=[check_name])
     description = models.TextField("Description", blank=True, default="", max_length=2000)
+    senders = models.CharField("Who may send to it", max_length=14, choices=Senders, default=Senders.EVERYBODY)
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from posthouse.accounts import permissions
 from posthouse.accounts.models import Membership, User, Workgroup
 
 BATCH = 500
@@ -15,6 +16,25 @@ BATCH = 500
 def of(user: User) -> QuerySet[Workgroup]:
     """Return the workgroups that a person is in, by name."""
     return Workgroup.objects.filter(removed_at=None, memberships__user=user).order_by("name")
+
+
+def members(group: Workgroup) -> QuerySet[User]:
+    """Return the active people of a workgroup, by name."""
+    return User.objects.able().filter(memberships__workgroup=group, local=False).order_by("name", "pk")
+
+
+def sendable_by(user: User) -> QuerySet[Workgroup]:
+    """Return the workgroups to which a person may send."""
+    present = Workgroup.objects.filter(removed_at=None)
+    if user.is_administrator:
+        return present
+    mine = Membership.objects.filter(workgroup=OuterRef("pk"), user=user)
+    leading = mine.filter(is_administrator=True)
+    members_may = Q(senders__in=(Workgroup.Senders.EVERYBODY, Workgroup.Senders.MEMBERS)) & Q(Exists(mine))
+    allowed = members_may | Q(Exists(leading))
+    if permissions.may(user, permissions.EVERYONE):
+        allowed |= Q(senders=Workgroup.Senders.EVERYBODY)
+    return present.filter(allowed)
 
 
 def colleagues_of(user: User) -> QuerySet[Membership, UUID]:

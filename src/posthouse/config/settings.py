@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "posthouse.directory",
     "posthouse.homes",
     "posthouse.packages",
+    "posthouse.outside",
     "posthouse.transfers",
     "posthouse.relays",
     "posthouse.dispatches",

@@ -12,6 +12,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", include("posthouse.accounts.urls")),
     path("", include("posthouse.notices.urls")),
     path("packages/", include("posthouse.packages.urls")),
+    path("", include("posthouse.outside.urls")),
     path("relays/", include("posthouse.relays.urls")),
     path("dispatches/", include("posthouse.dispatches.urls")),
     path("", include("posthouse.cluster.urls")),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.views.decorators.http import require_POST
 
@@ -72,9 +73,12 @@ def _carry_out(told: Told, server: Server) -> None:
 
 
 def _fetched(told: Told, server: Server) -> None:
-    recipient, files = UUID(told.facts["recipient"]), int(told.facts["files"])
-    if Delivery.objects.filter(package=told.package, recipient=recipient, home=server).exists():
-        receipts.heard(told.package, recipient, files, _time(told.facts["first"]), _maybe(told.facts["whole"]))
+    who = told.facts["recipient"]  # a user's id, or an outside recipient's e-mail address
+    someone = Q(email=who) if "@" in who else Q(recipient=UUID(who))
+    delivery = Delivery.objects.filter(someone, package=told.package, home=server).first()
+    if delivery is not None:
+        files, first = int(told.facts["files"]), _time(told.facts["first"])
+        receipts.heard(delivery.pk, files, first, _maybe(told.facts["whole"]))
 
 
 def _ended(told: Told, server: Server) -> None:

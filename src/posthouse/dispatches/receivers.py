@@ -22,7 +22,7 @@ def _fetched(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001
     if package.origin_id == here.pk or delivery.home_id != here.pk or delivery.first_fetched_at is None:
         return
     facts = {
-        "recipient": str(delivery.recipient_id),
+        "recipient": str(delivery.recipient_id or delivery.email),
         "files": delivery.fetched_files,
         "first": delivery.first_fetched_at.isoformat(),
         "whole": delivery.fetched_at.isoformat() if delivery.fetched_at else None,

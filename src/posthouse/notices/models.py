@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from posthouse.accounts.models import User
@@ -13,18 +14,24 @@ from posthouse.lib.ids import uuid7
 
 
 class OutgoingMail(Work):
-    """One mail to one person. It is made in the transaction that makes true what it says."""
+    """One mail to one person, or to an address outside. It is made in the transaction that makes true what it says."""
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     about = models.CharField(max_length=150, help_text="the event: a person is told of it once")
-    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     to = models.EmailField(max_length=254, help_text="the person's address when the mail was made")
     subject = models.CharField(max_length=200)
     text = models.TextField()
     html = models.TextField()
+    secret = models.CharField(
+        max_length=100, blank=True, default="", help_text="what goes into the mail in place of its mark, and on no page"
+    )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["about", "person"], name="mail_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["about", "person"], name="mail_once"),
+            models.UniqueConstraint(fields=["about", "to"], condition=Q(person=None), name="mail_outside_once"),
+        ]
         indexes = [
             models.Index(fields=["state", "created_at"], name="mail_due"),
             models.Index(fields=["-created_at", "-id"], name="mail_list"),

@@ -22,6 +22,8 @@ from posthouse.notices.models import Outage, OutgoingMail
 WAITING = (State.QUEUED, State.DEFERRED, State.HELD)
 KEEP = timedelta(days=30)
 BATCH = 500
+SECRET = "PERSONAL-LINK"  # noqa: S105 - a mark, not a secret
+"""Stands in a letter for what only its reader may see."""
 NO_SERVER = f"No mail server was set within {LIFETIME.days} days."
 
 
@@ -41,6 +43,17 @@ def tell(people: Iterable[User], about: str, letter: Letter) -> None:
         batch_size=BATCH,
         ignore_conflicts=True,
     )
+    wake_on_commit()
+
+
+def tell_outside(address: str, about: str, letter: Letter, secret: str) -> None:
+    """Have somebody outside told of an event by mail, once. `secret` takes the place of SECRET in the letter.
+
+    Administrators can read every mail, so the secret is kept apart from it, and forgotten when the mail has gone.
+    """
+    text, html = letter.render()
+    mail = OutgoingMail(about=about, to=address, subject=letter.title, text=text, html=html, secret=secret)
+    OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)
     wake_on_commit()
 
 

@@ -13,6 +13,7 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from posthouse.lib.characters import one_line
 from posthouse.notices.models import OutgoingMail
+from posthouse.notices.outbox import SECRET
 
 TIMEOUT_SECONDS = 30
 SAID = 300
@@ -62,8 +63,11 @@ def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
     address = str(options.mail_from)  # smtp_host is not set without it
     sender = formataddr((f"Posthouse {options.name}", address))
     headers = {"Message-ID": f"<{mail.pk}@{address.rpartition('@')[2]}>", "Auto-Submitted": "auto-generated"}
-    message = EmailMultiAlternatives(mail.subject, mail.text, sender, [mail.to], headers=headers)
-    message.attach_alternative(mail.html, "text/html")
+    text, html = mail.text, mail.html
+    if mail.secret:
+        text, html = text.replace(SECRET, mail.secret), html.replace(SECRET, mail.secret)
+    message = EmailMultiAlternatives(mail.subject, text, sender, [mail.to], headers=headers)
+    message.attach_alternative(html, "text/html")
     return message
 
 

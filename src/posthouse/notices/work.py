@@ -23,6 +23,8 @@ def run(job: Job[OutgoingMail]) -> None:
         _after(job.row, problem)
     else:
         outbox.server_works()
+        if job.row.secret:
+            leases.finish(job.row, secret="")
 
 
 def _after(mail: OutgoingMail, problem: smtp.NotSent) -> None:

@@ -68,6 +68,10 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
                 "release_at": manifest.release if manifest.release and manifest.release > now else None,
                 "expires_at": manifest.expires,
                 "forwarded_from": manifest.forwarded_from,
+                "outside_days": manifest.outside.days,
+                "outside_once": manifest.outside.once,
+                "outside_password": manifest.outside.password,
+                "outside_sender": manifest.outside.sender,
             },
         )
         if not made:
@@ -120,14 +124,15 @@ def _contents(blob: Blob | None, file: ManifestFile) -> Blob:
 
 def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Delivery]:
     """Return a delivery for each recipient who is known here. Those who live here must be."""
-    ids = [person.id for person in manifest.recipients]
+    ids = [person.id for person in manifest.recipients if person.id]
     people = {
         pk
         for at in range(0, len(ids), BATCH)
         for pk in User.objects.filter(pk__in=ids[at : at + BATCH]).values_list("pk", flat=True)
     }
     homes = set(Server.objects.values_list("pk", flat=True))
-    strangers = [person.login for person in manifest.recipients if person.home == here.pk and person.id not in people]
+    known = people | {None}  # outside
+    strangers = [person.login for person in manifest.recipients if person.home == here.pk and person.id not in known]
     if strangers:
         raise UnknownRecipient(
             f"{', '.join(strangers[:5])} {'is' if len(strangers) == 1 else 'are'} not known on this server yet. "
@@ -136,7 +141,13 @@ def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Deli
     if not any(person.home == here.pk for person in manifest.recipients):
         raise UnknownRecipient("The package names nobody who lives on this server.")
     return [
-        Delivery(package=package, recipient_id=person.id, home_id=person.home, private=person.private)
+        Delivery(
+            package=package,
+            recipient_id=person.id,
+            email=person.email,
+            home_id=person.home,
+            private=person.private,
+        )
         for person in manifest.recipients
-        if person.id in people and person.home in homes
+        if person.id in known and person.home in homes
     ]

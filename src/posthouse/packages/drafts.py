@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Literal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Lower
 
-from posthouse.accounts import permissions, workgroups
+from posthouse.accounts import permissions
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.packages import lifecycle, limits, names, policies, quotas
+from posthouse.packages import destinations, lifecycle, limits, names, policies, quotas, words
 from posthouse.packages.models import Delivery, File, Package
+from posthouse.packages.recipients import Named, recipients_of
 from posthouse.store import blobs
 
 BATCH = 500
@@ -41,6 +40,10 @@ class Terms:
     keep_days: int | Literal["policy"] | None = "policy"
     """Days from upload or release to its end; None: no end."""
     after_download: str = ""
+    link_days: int | Literal["policy"] | None = "policy"
+    """Days that the links of outside recipients are good; None: as long as the package."""
+    link_once: bool = False
+    link_password: str = field(default="", repr=False)
 
 
 def create(
@@ -55,10 +58,11 @@ def create(
     terms: Terms = Terms(),
     contents: Mapping[str, UUID] | None = None,
     forwarded_from: UUID | None = None,
+    outside_sender: str = "",
 ) -> Package:
     """Return a new package that awaits its files, or raise Refused with all that is wrong with it.
 
-    Recipients are log-in names in any case; somebody named twice gets it once; the sender may name himself. The
+    Recipients are log-in names or e-mail addresses, as `recipients_of` reads them. The
     `private` ones get it too, and the others are not told of them. Files are (path, size in bytes); `contents` has, by
     path, the blobs of all of them where they are in the store already. A package of nothing but empty files is closed
     at once. A sender who uses a `key` again gets the package that he made with it: it never comes to be twice because
@@ -69,20 +73,24 @@ def create(
     if not contents and not permissions.may(sender, permissions.UPLOAD):
         raise Refused({"files": [permissions.UPLOAD.refusal]})
     errors: dict[str, list[str]] = {}
-    title, note = _line(title), _text(note)
+    title, note = words.line(title), words.text(note)
     if not title:
         errors["title"] = ["Give the package a title."]
     elif len(title) > limits.TITLE:
         errors["title"] = [f"The title has {len(title)} characters; {limits.TITLE} is the most. Shorten it."]
     if len(note) > limits.NOTE:
         errors["note"] = [f"The note has {len(note):,} characters; {limits.NOTE:,} is the most. Shorten it."]
-    people, complaints = _people(sender, [*recipients, *private])
+    named, complaints = recipients_of(sender, recipients, private)
     if complaints:
         errors["recipients"] = complaints
-    hidden = {_line(login).lower() for login in private} - {_line(login).lower() for login in recipients}
     kept, complaints = policies.settle(terms.keep_days, terms.after_download, terms.release_at)
     if complaints:
         errors["terms"] = complaints
+    links: tuple[int | None, bool, str] = (None, False, "")
+    if any(one.user is None for one in named):
+        links, complaints = policies.settle_outside(terms.link_days, terms.link_password, once=terms.link_once)
+        if complaints:
+            errors["outside"] = complaints
     paths, complaints = _files(files)
     if complaints:
         errors["files"] = complaints
@@ -90,16 +98,17 @@ def create(
         raise Refused({field: _bounded(sentences) for field, sentences in errors.items()})
 
     here = servers.this()
-    homes = {person.pk: lifecycle.home_of(person, here) for person in people}
     package = Package(title=title, note=note, sender=sender, origin=here, key=key, forwarded_from=forwarded_from)
     package.keep_days, package.after_download, package.release_at = kept
+    package.outside_days, package.outside_once, package.outside_password = links
+    package.outside_sender = outside_sender
     package.file_count = len(paths)
     package.size = sum(size for _, size in paths)
     try:
         with transaction.atomic():
             if not contents and (complaint := quotas.complaint(sender, package.size)):
                 raise Refused({"files": [complaint]})
-            _record(package, people, homes, paths, hidden=hidden, contents=contents or {})
+            _record(package, named, paths, contents or {})
     except IntegrityError:
         made_meanwhile = key and _made_before(sender, key)
         if not made_meanwhile:
@@ -114,23 +123,22 @@ def _made_before(sender: User, key: str) -> Package | None:
 
 def _record(
     package: Package,
-    people: Sequence[User],
-    homes: Mapping[UUID, UUID],
+    named: Sequence[Named],
     paths: Sequence[tuple[str, int]],
-    *,
-    hidden: Collection[str],
     contents: Mapping[str, UUID],
 ) -> None:
+    here = servers.this()
     package.save(force_insert=True)
     Delivery.objects.bulk_create(
         (
             Delivery(
                 package=package,
-                recipient=person,
-                home_id=homes[person.pk],
-                private=person.login.lower() in hidden,
+                recipient=one.user,
+                email=one.email,
+                home_id=destinations.of(one.user, one.email, here),
+                private=one.private,
             )
-            for person in people
+            for one in named
         ),
         batch_size=BATCH,
     )
@@ -151,53 +159,6 @@ def _record(
     )
     if lifecycle.close_if_whole(package.pk):
         package.refresh_from_db()
-
-
-def find(logins: Iterable[str]) -> dict[str, User]:
-    """Return the active users with these log-in names, by name in lower case.
-
-    A local account is found only where no account of the whole domain bears the name.
-    """
-    found: dict[str, User] = {}
-    rest = iter({login.lower() for login in logins})
-    while some := list(islice(rest, BATCH)):
-        known = User.objects.annotate(lower=Lower("login")).filter(lower__in=some, removed_at=None, is_active=True)
-        for user in known.order_by("-local"):
-            found[user.login.lower()] = user
-    return found
-
-
-def _people(sender: User, logins: Sequence[str]) -> tuple[list[User], list[str]]:
-    """Return the recipients, each once and in the order given, and what is wrong with them."""
-    wanted = list(dict.fromkeys(name for login in logins if (name := _line(login).lower())))
-    if not wanted:
-        return [], ["Name at least one recipient."]
-    if len(wanted) > limits.RECIPIENTS:
-        return [], [f"The package has {len(wanted):,} recipients; {limits.RECIPIENTS:,} is the most."]
-    found = find(wanted)
-    complaints = [
-        f"Nobody here is called “{names.shown(login)}”. Choose a name from the list, or ask an administrator "
-        "whether the account is active."
-        for login in wanted
-        if login not in found
-    ]
-    people = [found[login] for login in wanted if login in found]
-    if not permissions.may(sender, permissions.EVERYONE):
-        near = workgroups.colleagues(sender, [person.pk for person in people]) | {sender.pk}
-        complaints += [
-            f"You may not send to {person}: you may send to the people of your workgroups only."
-            for person in people
-            if person.pk not in near
-        ]
-    if sender.local and any(not person.local for person in people):
-        here = servers.this()
-        complaints += [
-            f"{person} lives on another server, which does not know your account: it belongs to this server only. "
-            "Send from an account of the whole domain."
-            for person in people
-            if lifecycle.home_of(person, here) != here.id
-        ]
-    return people, complaints
 
 
 def _files(files: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], list[str]]:
@@ -222,17 +183,6 @@ def _files(files: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], lis
         complaints.append("The files are larger together than a package can be (8 PiB). Send several packages.")
     good.sort(key=lambda file: names.order(file[0]))
     return good, complaints
-
-
-def _line(text: str) -> str:
-    """Return the text as one line: every run of spaces, line ends and control characters is one space."""
-    return " ".join(_text(text).split())
-
-
-def _text(text: str) -> str:
-    """Return plain text that every database takes: control characters, which nobody can see, are left out."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in lines if c in "\n\t" or c.isprintable() or not names.hidden(c)).strip()
 
 
 def _bounded(sentences: list[str]) -> list[str]:

@@ -14,23 +14,12 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.cluster.models import Server
 from posthouse.packages import ending, signals
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
 
 BATCH = 200
 Status = Package.Status
-
-
-def home_of(person: User, here: Server) -> UUID:
-    """Return the id of the server where this person fetches packages.
-
-    A local account is known here only. Who has no home server lives at the master, if there is one.
-    """
-    if person.local:
-        return here.pk
-    return person.home_id or (servers.master() or here).pk
 
 
 def file_arrived(file: File, blob: Blob) -> bool:
@@ -79,7 +68,7 @@ def _close(package_id: UUID) -> bool:
         homeless = (servers.master() or here).pk
         # Read now, not when the package was begun: an upload may take days, and people move.
         home = Coalesce(Subquery(people.values("home_id")), Value(homeless, output_field=models.UUIDField()))
-        deliveries.update(home=home)
+        deliveries.filter(recipient__isnull=False).update(home=home)
         deliveries.filter(recipient__local=True).update(home=here)
         status = Status.RELAYING if deliveries.exclude(home=here).exists() else Status.COMPLETE
         package = Package.objects.get(pk=package_id)

@@ -8,6 +8,8 @@ TITLE = 200
 """Characters."""
 NOTE = 20_000
 """Characters."""
+PASSWORD = 256
+"""Characters."""
 KEY = 64
 """Characters of the name that a client gives to its call."""
 PATH = 1024

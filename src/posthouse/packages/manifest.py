@@ -11,7 +11,7 @@ import binascii
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
@@ -47,14 +47,30 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One of those who get it; `home` is the id of the server where they fetch it."""
+    """One of those who get it; `home` is the id of the server where they fetch it. Outside, there is no id."""
 
-    id: UUID
+    id: UUID | None
     login: str
     name: str
     home: UUID
     private: bool = False
     """Other recipients are not told of this one."""
+    email: str = ""
+    """Of a recipient outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What holds for the links of outside recipients."""
+
+    days: int | None = None
+    """How long they are good; None: as long as the package."""
+    once: bool = False
+    """They end a day after all was downloaded."""
+    password: str = ""
+    """Hash of the password that is asked for."""
+    sender: str = ""
+    """E-mail address of somebody outside who sent the package, invited by its sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,7 @@ class Manifest:
     expires: datetime | None = None
     """When it ends."""
     forwarded_from: UUID | None = None
+    outside: Outside = Outside()
     version: int = VERSION
 
     @property
@@ -118,11 +135,12 @@ def dumps(manifest: Manifest) -> bytes:
         },
         "recipients": [
             {
-                "id": str(person.id),
+                "id": str(person.id) if person.id else None,
                 "login": person.login,
                 "name": person.name,
                 "home": str(person.home),
                 "private": person.private,
+                "email": person.email,
             }
             for person in manifest.recipients
         ],
@@ -130,6 +148,7 @@ def dumps(manifest: Manifest) -> bytes:
         "release": manifest.release.isoformat() if manifest.release else None,
         "expires": manifest.expires.isoformat() if manifest.expires else None,
         "forwarded_from": str(manifest.forwarded_from) if manifest.forwarded_from else None,
+        "outside": asdict(manifest.outside),
         "files": [
             {
                 "path": file.path,
@@ -153,7 +172,7 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
     version = document.integer("version")
     if version != VERSION:
         raise ManifestError(f"The manifest has version {version}; this server reads version {VERSION}.")
-    sender = document.object("sender")
+    sender, outside = document.object("sender"), document.object("outside")
     recipients = document.list("recipients", limits.RECIPIENTS)
     files = document.list("files", limits.FILES)
     manifest = Manifest(
@@ -168,11 +187,12 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
         ),
         recipients=tuple(
             Recipient(
-                id=person.uuid("id"),
+                id=person.maybe("id", person.uuid),
                 login=person.label("login"),
                 name=person.label("name"),
                 home=person.uuid("home"),
                 private=person.flag("private"),
+                email=person.label("email"),
             )
             for person in recipients
         ),
@@ -180,11 +200,19 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
         release=document.maybe("release", document.time),
         expires=document.maybe("expires", document.time),
         forwarded_from=document.maybe("forwarded_from", document.uuid),
+        outside=Outside(
+            days=outside.maybe("days", outside.integer),
+            once=outside.flag("once"),
+            password=outside.label("password"),
+            sender=outside.label("sender"),
+        ),
         files=tuple(_file(number, file) for number, file in enumerate(files)),
     )
     if not manifest.files or not manifest.recipients:
         raise ManifestError("The manifest names no file or no recipient.")
-    if len({person.id for person in manifest.recipients}) != len(manifest.recipients):
+    if any((person.id is None) != ("@" in person.email) for person in manifest.recipients):
+        raise ManifestError("A recipient in the manifest is neither a user nor an e-mail address.")
+    if len({(person.id, person.email) for person in manifest.recipients}) != len(manifest.recipients):
         raise ManifestError("The manifest names a recipient twice.")
     if len({file.path for file in manifest.files}) != len(manifest.files):
         raise ManifestError("The manifest names a file twice.")

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from posthouse.cluster.models import Server
-from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Recipient, Sender
+from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Outside, Recipient, Sender
 from posthouse.packages.models import Package
 from posthouse.store.models import Part
 
@@ -43,7 +43,7 @@ def of(package: Package, to: Server | None = None) -> Manifest:
             )
         )
     sender = package.sender
-    deliveries = package.deliveries.select_related("recipient").order_by("recipient_id")
+    deliveries = package.deliveries.select_related("recipient").order_by("recipient_id", "email")
     if to is not None:
         deliveries = deliveries.filter(Q(private=False) | Q(home=to))
     return Manifest(
@@ -53,11 +53,12 @@ def of(package: Package, to: Server | None = None) -> Manifest:
         sender=Sender(sender.pk, sender.login, sender.name, sender.email),
         recipients=tuple(
             Recipient(
-                delivery.recipient.pk,
-                delivery.recipient.login,
-                delivery.recipient.name,
+                delivery.recipient_id,
+                delivery.recipient.login if delivery.recipient else "",
+                delivery.recipient.name if delivery.recipient else "",
                 delivery.home_id,
                 delivery.private,
+                delivery.email,
             )
             for delivery in deliveries
         ),
@@ -65,5 +66,6 @@ def of(package: Package, to: Server | None = None) -> Manifest:
         release=package.release_at,
         expires=package.expires_at,
         forwarded_from=package.forwarded_from,
+        outside=Outside(package.outside_days, package.outside_once, package.outside_password, package.outside_sender),
         files=tuple(files),
     )

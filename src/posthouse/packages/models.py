@@ -57,6 +57,20 @@ class Package(models.Model):
     end = models.CharField(max_length=8, choices=End, blank=True, default="")
     ended_by = models.CharField(max_length=200, blank=True, default="", help_text="whose doing the end was")
     freed_at = models.DateTimeField(null=True, blank=True, help_text="when its bytes were given up, after its end")
+    outside_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="days that links of outside recipients are good; empty: as long as it",
+    )
+    outside_once = models.BooleanField(
+        default=False, help_text="the link of an outside recipient ends a day after all was downloaded by it"
+    )
+    outside_password = models.CharField(
+        max_length=128, blank=True, default="", help_text="hash of the password that outside recipients are asked for"
+    )
+    outside_sender = models.CharField(
+        max_length=254, blank=True, default="", help_text="e-mail address of whoever sent it, invited by the sender"
+    )
     forwarded_from = models.UUIDField(null=True, blank=True, help_text="the package whose files it passes on")
     created_at = models.DateTimeField(default=timezone.now, help_text="at the sender's server")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its last byte was in the store")
@@ -115,7 +129,12 @@ class Delivery(models.Model):
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="deliveries")
-    recipient = models.ForeignKey(User, on_delete=models.PROTECT, related_name="deliveries")
+    recipient = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries", help_text="empty: outside"
+    )
+    email = models.CharField(
+        max_length=254, blank=True, default="", help_text="e-mail address of a recipient outside, in lower case"
+    )
     home = models.ForeignKey(
         Server, on_delete=models.PROTECT, related_name="+", help_text="where the recipient fetches it"
     )
@@ -130,18 +149,42 @@ class Delivery(models.Model):
     hidden_at = models.DateTimeField(null=True, blank=True, help_text="when the recipient deleted it for himself")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["package", "recipient"], name="delivery_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["package", "recipient"], name="delivery_once"),
+            models.UniqueConstraint(fields=["package", "email"], condition=~Q(email=""), name="delivery_outside_once"),
+            models.CheckConstraint(
+                condition=Q(recipient=None, email__gt="") | Q(recipient__isnull=False, email=""), name="delivery_to_one"
+            ),
+        ]
         indexes = [models.Index(fields=["recipient", "-available_at"], name="delivery_received")]
 
     def __str__(self) -> str:
-        return f"{self.package_id} to {self.recipient_id}"
+        return f"{self.package_id} to {self.recipient_id or self.email}"
+
+    @property
+    def who(self) -> str:
+        """What the recipient is called."""
+        return str(self.recipient) if self.recipient else self.email
+
+    @property
+    def address(self) -> str:
+        """The recipient's e-mail address."""
+        return self.recipient.email if self.recipient else self.email
 
 
 class Download(models.Model):
     """A note that somebody fetched a file, or the whole package as a zip file."""
 
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="downloads")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    delivery = models.ForeignKey(
+        Delivery,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="downloads",
+        help_text="whose share was fetched; empty: the sender fetched what he sent",
+    )
     file = models.ForeignKey(
         File,
         on_delete=models.CASCADE,
@@ -161,11 +204,18 @@ class Download(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["package", "-started_at"], name="download_package"),
-            models.Index(fields=["package", "user", "file"], name="download_of_file"),
+            models.Index(fields=["delivery", "file"], name="download_of_file"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.package_id} by {self.user_id}"
+        return f"{self.package_id} by {self.user_id or self.delivery_id}"
+
+    @property
+    def who(self) -> str:
+        """Who fetched it."""
+        if self.user:
+            return str(self.user)
+        return self.delivery.who if self.delivery else ""
 
 
 class Ended(models.Model):
@@ -199,3 +249,26 @@ class Policy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.keep_days or 'no'} days"
+
+
+class OutsidePolicy(models.Model):
+    """Sending to e-mail addresses that belong to no account, as administrators set it on the master. One row."""
+
+    class Password(models.TextChoices):
+        MAY = "may", "may be asked for"
+        MUST = "must", "must be asked for"
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    allowed = models.BooleanField(
+        "Packages may be sent to outside e-mail addresses",
+        default=True,
+        help_text="By people who have the permission for it.",
+    )
+    days = models.PositiveIntegerField(
+        "Days a link is good at most", null=True, blank=True, default=30, help_text="Empty: as long as the package."
+    )
+    once = models.BooleanField("A link ends a day after everything was downloaded by it", default=False)
+    password = models.CharField("A password for the link", max_length=4, choices=Password, default=Password.MAY)
+
+    def __str__(self) -> str:
+        return "allowed" if self.allowed else "not allowed"

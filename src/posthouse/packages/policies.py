@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from posthouse.packages.models import Package, Policy
+from posthouse.packages.models import OutsidePolicy, Package, Policy
 
 LATEST = timedelta(days=365)
 """A package may wait for its release so long at most."""
@@ -56,3 +58,33 @@ def may_end(package: Package, day: date | None) -> str:
     if day is None or day > latest:
         return f"A package can be kept for {rules.most_days} days at most: choose a day up to {latest:%-d %B %Y}."
     return ""
+
+
+PASSWORD_LENGTH = 8
+
+
+def outside() -> OutsidePolicy:
+    """Return what holds for sending to outside e-mail addresses."""
+    return OutsidePolicy.objects.first() or OutsidePolicy()
+
+
+@sensitive_variables("password")
+def settle_outside(
+    days: int | Literal["policy"] | None, password: str, *, once: bool
+) -> tuple[tuple[int | None, bool, str], list[str]]:
+    """Return days, whether once, and the password's hash for the links of a new package, and what is wrong with it."""
+    rules = outside()
+    complaints: list[str] = []
+    if not rules.allowed:
+        complaints.append("Packages are not sent to outside e-mail addresses. Choose people who have an account here.")
+    days = rules.days if days == "policy" else days
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        complaints.append("A link is good for at least one day. Type a number of days, or nothing.")
+    elif rules.days is not None and (days is None or days > rules.days):
+        complaints.append(f"A link is good for {rules.days} days at most.")
+    if rules.password == OutsidePolicy.Password.MUST and not password:
+        complaints.append("Links for outside recipients need a password. Type one, and tell it to them by another way.")
+    elif password and len(password) < PASSWORD_LENGTH:
+        complaints.append(f"The password for outside recipients has at least {PASSWORD_LENGTH} characters.")
+    hashed = make_password(password) if password and not complaints else ""
+    return (days, once or rules.once, hashed), complaints

@@ -22,7 +22,7 @@ def note(download: Download) -> None:
     """Take an answer that has ended into account. A sender's own downloads count only if he is a recipient."""
     if not download.sent and download.whole:
         return
-    delivery = Delivery.objects.filter(package=download.package_id, recipient=download.user_id).first()
+    delivery = download.delivery
     if delivery is None or delivery.fetched_at is not None:
         return
     now = timezone.now()
@@ -41,10 +41,10 @@ def note(download: Download) -> None:
             _tell(delivery, whole=whole)
 
 
-def heard(package_id: UUID, recipient_id: UUID, files: int, first: datetime, whole: datetime | None) -> None:
+def heard(delivery_id: UUID, files: int, first: datetime, whole: datetime | None) -> None:
     """Take over, at the sender's server, what a recipient has fetched at another one. It may be said again."""
     with transaction.atomic():
-        mine = Delivery.objects.filter(package=package_id, recipient=recipient_id)
+        mine = Delivery.objects.filter(pk=delivery_id)
         news = bool(mine.filter(first_fetched_at=None).update(first_fetched_at=first))
         mine.filter(fetched_files__lt=files).update(fetched_files=files)
         ended = whole is not None and bool(mine.filter(fetched_at=None).update(fetched_at=whole))
@@ -66,7 +66,7 @@ def covers(spans: Iterable[tuple[int, int]], size: int) -> bool:
 def _count(delivery: Delivery, download: Download) -> bool:
     """Count the file if this answer made it whole, and return whether the recipient has everything now."""
     package = Package.objects.get(pk=delivery.package_id)
-    others = Download.objects.filter(package=package, user=download.user_id, file=download.file_id)
+    others = Download.objects.filter(delivery=delivery, file=download.file_id)
     others = others.exclude(pk=download.pk).filter(ended_at__isnull=False)
     before = list(others.values_list("start", "sent"))
     if before and covers(before, download.whole):

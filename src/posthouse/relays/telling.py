@@ -38,6 +38,6 @@ def failed(relay: Relay, error: str) -> None:
 
 def _recipients(relay: Relay) -> str:
     there = Delivery.objects.filter(package=relay.package_id, home=relay.destination_id)
-    names = [str(delivery.recipient) for delivery in there.select_related("recipient").order_by("pk")[:NAMED]]
+    names = [delivery.who for delivery in there.select_related("recipient").order_by("pk")[:NAMED]]
     more = there.count() - len(names)
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")

@@ -15,6 +15,7 @@ from posthouse.accounts import permissions
 from posthouse.accounts.sessions import user_for_cookie
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
+from posthouse.outside import visits
 from posthouse.packages import access, names
 from posthouse.packages.models import Download, File, Package
 from posthouse.store import blobs
@@ -57,8 +58,8 @@ async def serve(request: Request, package: str, name: str, send: Send) -> None:
     try:
         if request.method not in {"GET", "HEAD"}:
             raise NotAllowed("GET, HEAD")
-        user_id, thing = await in_thread(_find, request, identity(package), name)
-        await _send(request, send, thing, Download(package_id=identity(package), user_id=user_id))
+        note, thing = await in_thread(_find, request, identity(package), name)
+        await _send(request, send, thing, note)
     except NotLoggedIn as error:
         if "text/html" in request.headers.get("accept", ""):  # somebody followed a link: he can log in and go on
             way = f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
@@ -116,23 +117,16 @@ def _plain(title: str) -> str:
     return "".join(c for c in title.replace("/", "_") if not names.misleading(c))
 
 
-def _find(request: Request, package_id: UUID, name: str) -> tuple[UUID, Thing]:
-    """Return who asks, and what for; what is not his is not there. Blocks. Raises Refused."""
-    user = user_for_cookie(request.headers.get("cookie", ""))
-    if user is None:
-        raise NotLoggedIn
-    package = access.may_fetch(user, package_id)
-    if package is None:
-        raise NotFound
-    if package.sender_id != user.pk and not permissions.may(user, permissions.DOWNLOAD):
-        raise Forbidden(permissions.DOWNLOAD.refusal)
+def _find(request: Request, package_id: UUID, name: str) -> tuple[Download, Thing]:
+    """Return the note of who asks, and what for; what is not his is not there. Blocks. Raises Refused."""
+    package, note = _who(request, package_id)
     files = package.files.select_related("blob")
     if name == ALL:
-        return user.pk, _zip(package, list(files))
+        return note, _zip(package, list(files))
     file = files.filter(id=identity(name), blob__isnull=False).first()
     if file is None or file.blob is None:
         raise NotFound
-    return user.pk, Thing(
+    return note, Thing(
         name=file.path.rpartition("/")[2],
         media_type="application/octet-stream",
         size=file.size,
@@ -141,6 +135,21 @@ def _find(request: Request, package_id: UUID, name: str) -> tuple[UUID, Thing]:
         layout=None,
         files=[file],
     )
+
+
+def _who(request: Request, package_id: UUID) -> tuple[Package, Download]:
+    """Return a package that whoever asks may fetch: with his session, or with a link for people outside."""
+    cookie = request.headers.get("cookie", "")
+    user = user_for_cookie(cookie)
+    package = access.may_fetch(user, package_id) if user else None
+    if user is not None and package is not None:
+        if package.sender_id != user.pk and not permissions.may(user, permissions.DOWNLOAD):
+            raise Forbidden(permissions.DOWNLOAD.refusal)
+        return package, Download(package=package, user=user, delivery=access.delivery(user, package_id))
+    delivery = visits.delivery(cookie, package_id)
+    if delivery is not None:
+        return delivery.package, Download(package=delivery.package, delivery=delivery)
+    raise NotLoggedIn if user is None else NotFound
 
 
 def _zip(package: Package, files: list[File]) -> Thing:

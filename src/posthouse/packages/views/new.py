@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -40,7 +41,8 @@ def new(request: HttpRequest) -> HttpResponse:
 
     The call is {title, note, recipients: [log-in name], files: [{path, size}]}; it may also have `private`, more
     recipients whom the others are not told of, `release` (a time with its zone), `days` until the end (null: none),
-    `after` ("keep", "any" or "all": what follows the downloads), and `key`, with which it may be said again by a client
+    `after` ("keep", "any" or "all": what follows the downloads), `link` ({days, once, password} for recipients outside,
+    who are named by their e-mail addresses), and `key`, with which it may be said again by a client
     that missed the answer. The answer is 201 with what the upload needs (see `upload`), 422 with
     {errors: {field: [sentence]}}, or 400 when it is not such a call at all.
     """
@@ -173,15 +175,24 @@ def _terms(body: dict[str, Any]) -> Terms:
         raise _Malformed("days is a whole number, or null for no end.")
     if not isinstance(after, str):
         raise _Malformed("after is keep, any or all.")
+    link = body.get("link", {})
+    if not isinstance(link, dict):
+        raise _Malformed("link is an object.")
+    link_days, once, password = link.get("days", "policy"), link.get("once", False), link.get("password", "")
+    if not (link_days is None or link_days == "policy" or (type(link_days) is int and abs(link_days) < 2**31)):
+        raise _Malformed("The days of a link are a whole number, or null for no end.")
+    if not isinstance(once, bool) or not isinstance(password, str) or len(password) > limits.PASSWORD:
+        raise _Malformed("once is true or false, and the password a text.")
+    terms = Terms(None, days, after, link_days, once, password)
     if release is None:
-        return Terms(None, days, after)
+        return terms
     try:
         moment = datetime.fromisoformat(release)
     except (TypeError, ValueError) as error:
         raise _Malformed("release is a time as in ISO 8601.") from error
     if moment.utcoffset() is None:
         raise _Malformed("release needs a time zone.")
-    return Terms(moment, days, after)
+    return replace(terms, release_at=moment)
 
 
 def _is_file(file: object) -> bool:

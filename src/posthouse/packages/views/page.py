@@ -39,7 +39,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
         return render(request, "packages/detail_live.html", {"package": package, **_progress(package, mine=mine)})
     files = Paginator(package.files.all(), FILES).get_page(request.GET.get("page"))
     deliveries = access.told_of(user, package).select_related("recipient", "home").order_by("recipient__name", "pk")
-    downloads = package.downloads.select_related("user", "file").order_by("-started_at")
+    downloads = package.downloads.select_related("user", "file", "delivery__recipient").order_by("-started_at")
     if not mine:
         downloads = downloads.filter(user=user)
     return render(

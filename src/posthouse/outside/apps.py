@@ -1,0 +1,25 @@
+"""The outside app: people without an account, who fetch and send packages by links."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class OutsideConfig(AppConfig):
+    """Links for recipients outside."""
+
+    name = "posthouse.outside"
+
+    def ready(self) -> None:
+        """Register the answer to packages that arrive, and the page of the configuration."""
+        from posthouse.outside import links  # noqa: F401 - its receiver connects itself
+        from posthouse.web import configuration
+
+        configuration.register(
+            configuration.Section(
+                "Outside recipients",
+                "outside:policy",
+                "world",
+                "Sending to people who have no account.",
+            )
+        )
