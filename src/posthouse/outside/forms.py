@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from posthouse.outside.invitations import MOST_DAYS, MOST_USES
 from posthouse.packages import policies
 from posthouse.packages.models import OutsidePolicy
 
@@ -35,3 +36,14 @@ class PasswordForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "autofocus": True}),
         help_text="The sender tells it to you.",
     )
+
+
+class InvitationForm(forms.Form):
+    """Whom to invite, and for how long."""
+
+    email = forms.EmailField(label="E-mail address", max_length=254)
+    note = forms.CharField(
+        label="Note", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"})
+    )
+    days = forms.IntegerField(label="Days it is good", min_value=1, max_value=MOST_DAYS, initial=7)
+    uses = forms.IntegerField(label="Packages that may be sent with it", min_value=1, max_value=MOST_USES, initial=1)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from posthouse.outside import views
+from posthouse.outside.views import invitations, links
 
 app_name = "outside"
 urlpatterns = [
-    path("link/<str:secret>", views.open_link, name="open"),
-    path("visit/<uuid:link_id>", views.package, name="package"),
-    path("packages/<uuid:package_id>/link/<uuid:delivery_id>", views.again, name="again"),
-    path("server/configuration/outside", views.policy, name="policy"),
+    path("link/<str:secret>", links.open_link, name="open"),
+    path("visit/<uuid:link_id>", links.package, name="package"),
+    path("packages/<uuid:package_id>/link/<uuid:delivery_id>", links.again, name="again"),
+    path("invitations/", invitations.index, name="invitations"),
+    path("invitations/new", invitations.new, name="invite"),
+    path("invitations/<uuid:invitation_id>/revoke", invitations.revoke, name="revoke"),
+    path("invitation/<str:secret>", invitations.open_invitation, name="invited"),
+    path("visit/<uuid:invitation_id>/send", invitations.send, name="send"),
+    path("visit/<uuid:invitation_id>/sent/<uuid:package_id>", invitations.sent, name="sent"),
+    path("visit/<uuid:invitation_id>/sent/<uuid:package_id>/upload", invitations.upload, name="upload"),
+    path("server/configuration/outside", links.policy, name="policy"),
 ]

@@ -70,7 +70,7 @@ def create(
     """
     if key and (package := _made_before(sender, key)):
         return package
-    if not contents and not permissions.may(sender, permissions.UPLOAD):
+    if not contents and not outside_sender and not permissions.may(sender, permissions.UPLOAD):
         raise Refused({"files": [permissions.UPLOAD.refusal]})
     errors: dict[str, list[str]] = {}
     title, note = words.line(title), words.text(note)

@@ -30,7 +30,8 @@ def check(token: str) -> Package | None:
     if package is None or package.status != Package.Status.UPLOADING:
         return None
     able = package.sender.is_active and package.sender.removed_at is None
-    return package if able and permissions.may(package.sender, permissions.UPLOAD) else None
+    wanted = permissions.INVITE if package.outside_sender else permissions.UPLOAD
+    return package if able and permissions.may(package.sender, wanted) else None
 
 
 def holder(token: str) -> Package | None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,17 +15,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from posthouse.accounts import people
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.packages import access, drafts, forwarding, lifecycle, limits, rights
-from posthouse.packages.drafts import Terms
+from posthouse.packages import access, calls, drafts, forwarding, lifecycle, limits, states
 from posthouse.packages.models import Package
-from posthouse.store.errors import StoreError
 
 SUGGESTIONS = 8
-UPLOADS = f"{settings.POSTHOUSE.prefix}/transfers/uploads/"
-
-
-class _Malformed(Exception):
-    """The call does not read as it should; the message says how."""
 
 
 @login_required
@@ -48,7 +35,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """
     if request.method != "POST":
         return render(request, "packages/new.html", {"limits": limits, "suggestions": SUGGESTIONS})
-    return _make(request, lambda call: drafts.create(cast(User, request.user), **call))
+    return calls.make(request, lambda call: drafts.create(cast(User, request.user), **call), _state)
 
 
 @login_required
@@ -65,22 +52,7 @@ def forward(request: HttpRequest, package_id: UUID) -> HttpResponse:
     def passed_on(call: dict[str, Any]) -> Package:
         return forwarding.forward(user, package, **{name: call[name] for name in call if name != "files"})
 
-    return _make(request, passed_on)
-
-
-def _make(request: HttpRequest, make: Callable[[dict[str, Any]], Package]) -> JsonResponse:
-    """Make a package by what the body of a request asks for, and answer with its state or with what is wrong."""
-    try:
-        package = make(_call(request))
-    except RequestDataTooBig:
-        return _refuse({"files": ["The list of files is too long for one package. Send several, or one archive."]}, 413)
-    except _Malformed as error:
-        return _refuse({"call": [str(error)]}, 400)
-    except drafts.Refused as refused:
-        return _refuse(refused.errors, 422)
-    except StoreError as error:
-        return _refuse({"files": [str(error)]}, 507)
-    return JsonResponse(_state(package), status=201)
+    return calls.make(request, passed_on, _state)
 
 
 @login_required
@@ -137,95 +109,6 @@ def recipients(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _call(request: HttpRequest) -> dict[str, Any]:
-    """Return the arguments of `drafts.create`. Raise _Malformed if the body is not a call of the right shape."""
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
-        raise _Malformed("The call is not proper JSON.") from error
-    if not isinstance(body, dict):
-        raise _Malformed("The call is not a JSON object.")
-    title, note = body.get("title", ""), body.get("note", "")
-    logins, files = body.get("recipients", []), body.get("files", [])
-    key = body.get("key", "")
-    if not isinstance(key, str) or len(key) > limits.KEY or not key.isascii() or (key and not key.isprintable()):
-        raise _Malformed(f"key is a text of up to {limits.KEY} plain characters.")
-    if not isinstance(title, str) or not isinstance(note, str):
-        raise _Malformed("title and note are texts.")
-    private = body.get("private", [])
-    for some in (logins, private):
-        if not isinstance(some, list) or not all(isinstance(login, str) for login in some):
-            raise _Malformed("recipients and private are lists of log-in names.")
-    if not isinstance(files, list) or not all(_is_file(file) for file in files):
-        raise _Malformed("files is a list of {path, size}, the size in bytes.")
-    return {
-        "title": title,
-        "note": note,
-        "recipients": logins,
-        "files": [(file["path"], file["size"]) for file in files],
-        "key": key,
-        "private": private,
-        "terms": _terms(body),
-    }
-
-
-def _terms(body: dict[str, Any]) -> Terms:
-    release, days, after = body.get("release"), body.get("days", "policy"), body.get("after", "")
-    if not (days is None or days == "policy" or (type(days) is int and abs(days) < 2**31)):
-        raise _Malformed("days is a whole number, or null for no end.")
-    if not isinstance(after, str):
-        raise _Malformed("after is keep, any or all.")
-    link = body.get("link", {})
-    if not isinstance(link, dict):
-        raise _Malformed("link is an object.")
-    link_days, once, password = link.get("days", "policy"), link.get("once", False), link.get("password", "")
-    if not (link_days is None or link_days == "policy" or (type(link_days) is int and abs(link_days) < 2**31)):
-        raise _Malformed("The days of a link are a whole number, or null for no end.")
-    if not isinstance(once, bool) or not isinstance(password, str) or len(password) > limits.PASSWORD:
-        raise _Malformed("once is true or false, and the password a text.")
-    terms = Terms(None, days, after, link_days, once, password)
-    if release is None:
-        return terms
-    try:
-        moment = datetime.fromisoformat(release)
-    except (TypeError, ValueError) as error:
-        raise _Malformed("release is a time as in ISO 8601.") from error
-    if moment.utcoffset() is None:
-        raise _Malformed("release needs a time zone.")
-    return replace(terms, release_at=moment)
-
-
-def _is_file(file: object) -> bool:
-    return (
-        isinstance(file, dict) and isinstance(file.get("path"), str) and type(file.get("size")) is int  # a bool is none
-    )
-
-
 def _state(package: Package) -> dict[str, Any]:
-    state: dict[str, Any] = {
-        "package": str(package.pk),
-        "url": reverse("packages:detail", args=[package.pk]),
-        "status": package.status,
-        "right": None,
-        "uploads": UPLOADS,
-        "files": [],
-    }
-    if package.status == Package.Status.UPLOADING:
-        state["right"] = rights.issue(package)
-        # The uploads are rows of a higher room; the join names them, and nothing here depends on what they are.
-        files = package.files.values_list("pk", "path", "size", "blob", "upload", "upload__offset")
-        state["files"] = [
-            {
-                "id": str(pk),
-                "path": path,
-                "size": size,
-                "offset": size if blob else at or 0,
-                "upload": None if blob or upload_id is None else f"{UPLOADS}{upload_id}",
-            }
-            for pk, path, size, blob, upload_id, at in files
-        ]
-    return state
-
-
-def _refuse(errors: dict[str, list[str]], status: int) -> JsonResponse:
-    return JsonResponse({"errors": errors}, status=status)
+    url = reverse("packages:detail", args=[package.pk])
+    return states.of(package, url, again=reverse("packages:upload", args=[package.pk]))

@@ -17,7 +17,7 @@ from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.packages import access, tree
 from posthouse.packages.models import Delivery, Package
-from posthouse.packages.views.new import UPLOADS
+from posthouse.packages.states import UPLOADS
 
 FILES = 200
 PEOPLE = 100

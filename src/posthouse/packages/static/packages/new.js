@@ -20,17 +20,20 @@ const choice = new Choice();
 let sent = false;
 let last = { said: "", key: "" };
 
-const recipients = new Recipients({
-  input: by("to"),
-  list: by("to-list"),
-  tokens: by("token-list"),
-  said: by("to-said"),
-  address: form.dataset.people,
-  changed: () => {
-    showErrors({ recipients: [] });
-    summarise();
-  },
-});
+// People outside who were invited send to their inviter, and have nobody to choose.
+const recipients = by("to")
+  ? new Recipients({
+      input: by("to"),
+      list: by("to-list"),
+      tokens: by("token-list"),
+      said: by("to-said"),
+      address: form.dataset.people,
+      changed: () => {
+        showErrors({ recipients: [] });
+        summarise();
+      },
+    })
+  : { logins: [], count: 0, pending: "", settle: async () => true };
 
 const list = new VirtualList(by("chosen"), {
   height: 44,
@@ -120,7 +123,7 @@ async function send() {
   }
   form.hidden = true;
   const files = new Map(choice.files.map(({ path, file }) => [path, file]));
-  upload(answer.state, files, { title: call.title.trim(), address: `${answer.state.url}/upload` });
+  upload(answer.state, files, { title: call.title.trim(), address: answer.state.again });
 }
 
 /** Name a call, so that the server makes one package of it however often it is said; another call has another name. */
@@ -165,5 +168,5 @@ function focusFirst(errors) {
   if (first) places[first].focus();
 }
 
-if (!form.contains(document.activeElement)) by("to").focus();
+if (!form.contains(document.activeElement)) (by("to") ?? by("title")).focus();
 busy(false); // the page comes with the button off: without this script it could not send

@@ -21,6 +21,7 @@ from posthouse.audit import log as audit
 from posthouse.cluster.access import at_master
 from posthouse.outside import links, visits
 from posthouse.outside.forms import PasswordForm, PolicyForm
+from posthouse.outside.views.answers import no_link, private
 from posthouse.packages import access, policies, tree
 
 FILES = 200
@@ -37,18 +38,18 @@ def open_link(request: HttpRequest, secret: str) -> HttpResponse:
     """
     link = links.find(secret)
     if link is None:
-        return _no_link(request)
+        return no_link(request)
     form = PasswordForm(request.POST if request.method == "POST" else None)
     if link.password:
         if not form.is_valid():
-            return _private(render(request, "outside/password.html", {"form": form}))
+            return private(render(request, "outside/password.html", {"form": form}))
         if not links.opens(link, form.cleaned_data["password"]):
             form.add_error("password", "This is not the password. After many wrong ones none is taken for a while.")
-            return _private(render(request, "outside/password.html", {"form": form}, status=403))
+            return private(render(request, "outside/password.html", {"form": form}, status=403))
     links.opened(link)
     response = redirect("outside:package", link.pk)
     visits.remember(request, response, link.pk)
-    return _private(response)
+    return private(response)
 
 
 @never_cache
@@ -57,7 +58,7 @@ def package(request: HttpRequest, link_id: UUID) -> HttpResponse:
     """Show a package to somebody outside who has opened its link."""
     link = visits.link(request.META.get("HTTP_COOKIE", ""), link_id)
     if link is None:
-        return _no_link(request)
+        return no_link(request)
     shown = link.delivery.package
     files = Paginator(shown.files.all(), FILES).get_page(request.GET.get("page"))
     context = {
@@ -67,7 +68,7 @@ def package(request: HttpRequest, link_id: UUID) -> HttpResponse:
         "lines": tree.lines((file.path, file) for file in files.object_list),
         "download_place": f"{DOWNLOADS}{shown.pk}/",
     }
-    return _private(render(request, "outside/package.html", context))
+    return private(render(request, "outside/package.html", context))
 
 
 @login_required
@@ -98,13 +99,3 @@ def policy(request: HttpRequest) -> HttpResponse:
         messages.success(request, "What holds for recipients outside was saved.")
         return redirect("web:configuration")
     return render(request, "outside/policy.html", {"form": form})
-
-
-def _no_link(request: HttpRequest) -> HttpResponse:
-    return _private(render(request, "outside/no_link.html", status=404))
-
-
-def _private(response: HttpResponse) -> HttpResponse:
-    """Keep a page from search engines; other servers are told nothing of its address on any page."""
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response

@@ -1,0 +1,102 @@
+"""Invitations: somebody outside may send packages to a user of this server, a number of times, until a day.
+
+Such a package enters as the inviter's own, to himself: he is its sender and its recipient, and it counts for his quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from posthouse.accounts import permissions
+from posthouse.accounts.models import User
+from posthouse.lib.characters import one_line
+from posthouse.notices import outbox
+from posthouse.notices.letters import Letter, link, moment
+from posthouse.outside import secrets
+from posthouse.outside.models import Invitation
+from posthouse.packages import drafts
+from posthouse.packages.models import Package
+
+MOST_DAYS, MOST_USES = 90, 100
+
+
+def invite(inviter: User, email: str, note: str, days: int, uses: int) -> Invitation:
+    """Invite somebody outside, by e-mail, and return the invitation. The caller has checked what was typed."""
+    secret, digest = secrets.new()
+    with transaction.atomic():
+        made = Invitation.objects.create(
+            inviter=inviter,
+            email=email.lower(),
+            note=note,
+            digest=digest,
+            expires_at=timezone.now() + timedelta(days=days),
+            uses_left=uses,
+        )
+        outbox.tell_outside(made.email, f"invitation:{made.pk}", _letter(made), secret)
+    return made
+
+
+def good() -> QuerySet[Invitation]:
+    """Return the invitations with which something can be sent now, as far as their rows tell."""
+    able = Invitation.objects.filter(inviter__is_active=True, inviter__removed_at=None, revoked_at=None)
+    return able.filter(expires_at__gt=timezone.now()).select_related("inviter")
+
+
+def find(secret: str) -> Invitation | None:
+    """Return the invitation with this secret, if it is good."""
+    found = good().filter(digest=secrets.digest(secret), uses_left__gt=0).first()
+    return found if found and permissions.may(found.inviter, permissions.INVITE) else None
+
+
+def revoke(invitation: Invitation) -> bool:
+    """End an invitation; False when it has ended already. What is uploading with it goes on."""
+    return bool(good().filter(pk=invitation.pk).update(revoked_at=timezone.now()))
+
+
+def take(invitation: Invitation, title: str, note: str, files: Sequence[tuple[str, int]], key: str) -> Package:
+    """Make a package of the inviter's that somebody outside is about to upload.
+
+    Raises drafts.Refused, also when the invitation is used up; then it is as it was.
+    """
+    name = f"outside:{invitation.pk.hex[-12:]}:{key}"[:64] if key else ""
+    made = Package.objects.filter(sender=invitation.inviter, key=name).first() if name else None
+    if made is not None:
+        return made
+    with transaction.atomic():
+        if (
+            not good()
+            .filter(pk=invitation.pk, uses_left__gt=0)
+            .update(uses_left=F("uses_left") - 1, used=F("used") + 1)
+        ):
+            raise drafts.Refused(
+                {"files": ["The invitation has ended, or was used as often as it may be. Ask for a new one."]}
+            )
+        return drafts.create(
+            invitation.inviter,
+            title,
+            note,
+            [invitation.inviter.login],
+            files,
+            name,
+            outside_sender=invitation.email,
+        )
+
+
+def _letter(invitation: Invitation) -> Letter:
+    inviter = invitation.inviter
+    text = (
+        f"{inviter} asks you for files. With the link below you can send them from your browser; you need no account."
+    )
+    return Letter(
+        subject=f"{inviter} invites you to send files",
+        text=text,
+        facts={"From": f"{inviter}, {inviter.email}", "Until": moment(invitation.expires_at)}
+        | ({"Note": one_line(invitation.note, 1000)} if invitation.note else {}),
+        link=link("outside:invited", outbox.SECRET),
+        action="Send files",
+    )

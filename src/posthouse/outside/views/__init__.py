@@ -1,0 +1,1 @@
+"""The pages for people without an account, and about them."""

@@ -1,0 +1,154 @@
+"""People outside send packages to who invited them, as often and as long as they were invited."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from posthouse.accounts.models import User
+from posthouse.audit.models import Event
+from posthouse.notices.models import OutgoingMail
+from posthouse.outside import invitations
+from posthouse.outside.models import Invitation
+from posthouse.packages import access, rights
+from posthouse.packages.models import Package
+from tests.conftest import make_user
+from tests.packages.conftest import draft, upload  # noqa: F401 - a fixture
+
+EVE = "eve@outside.example"
+
+
+@pytest.fixture
+def invited(alice):
+    invitation = invitations.invite(alice, EVE, "The rushes, please.", days=7, uses=2)
+    return invitation, OutgoingMail.objects.get().secret
+
+
+@pytest.fixture
+def eve(client, invited):
+    client.get(reverse("outside:invited", args=[invited[1]]), secure=True, follow=True)
+    return client
+
+
+def send(client, invitation, **more):
+    call = {"title": "Rushes", "note": "", "files": [{"path": "a.mov", "size": 10}], "key": "k1"} | more
+    address = reverse("outside:send", args=[invitation.pk])
+    return client.post(address, json.dumps(call), content_type="application/json", secure=True)
+
+
+def test_the_invitation_leads_to_a_page_without_a_secret(client, invited, alice):
+    answer = client.get(reverse("outside:invited", args=[invited[1]]), secure=True, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("outside:send", args=[invited[0].pk])
+    text = answer.content.decode()
+    assert "The rushes, please." in text
+    assert 'id="to"' not in text, "there is nobody to choose"
+
+
+def test_what_somebody_outside_sends_is_the_inviters(eve, invited, alice):
+    answer = send(eve, invited[0])
+    assert answer.status_code == 201
+    package = Package.objects.get()
+    assert (package.sender, package.outside_sender) == (alice, EVE)
+    assert rights.check(answer.json()["right"]) == package
+    upload(package)
+    assert access.delivery(alice, package.pk)
+    there = eve.get(answer.json()["url"], secure=True).content.decode()
+    assert "Everything is there" in there
+    assert eve.get(answer.json()["again"], secure=True).json()["status"] == "complete"
+
+
+def test_an_invitation_is_used_as_often_as_it_may_and_no_more(eve, invited):
+    assert [send(eve, invited[0], key=key).status_code for key in ("a", "a", "b", "c")] == [201, 201, 201, 422]
+    assert Package.objects.count() == 2
+    assert (
+        "as much as the invitation allows"
+        in eve.get(reverse("outside:send", args=[invited[0].pk]), secure=True).content.decode()
+    )
+
+
+def test_a_package_that_is_refused_uses_nothing_up(eve, invited):
+    assert send(eve, invited[0], title="").status_code == 422
+    assert Invitation.objects.get().uses_left == 2
+
+
+@pytest.mark.parametrize("how", ["revoked", "over", "inviter gone", "inviter may not"])
+def test_an_invitation_that_has_ended_is_like_one_that_never_was(eve, invited, how):
+    invitation, secret = invited
+    if how == "revoked":
+        assert invitations.revoke(invitation)
+        assert not invitations.revoke(invitation)
+    elif how == "over":
+        Invitation.objects.update(expires_at=timezone.now())
+    elif how == "inviter gone":
+        User.objects.update(is_active=False)
+    else:
+        User.objects.update(permissions="-invite")
+    ended = Client().get(reverse("outside:invited", args=[secret]), secure=True)
+    guessed = Client().get(reverse("outside:invited", args=["x" * 43]), secure=True)
+    assert ended.status_code == guessed.status_code == 404
+    assert ended.content == guessed.content
+    if how != "inviter may not":
+        assert send(eve, invitation).status_code == 404
+
+
+def test_no_other_browser_sees_what_was_sent(eve, invited):
+    answer = send(eve, invited[0]).json()
+    assert Client().get(answer["again"], secure=True).status_code == 404
+    assert Client().get(reverse("outside:send", args=[invited[0].pk]), secure=True).status_code == 404
+
+
+def test_an_invitation_does_not_show_the_inviters_other_packages(eve, invited, alice, bob, draft):  # noqa: F811
+    other = draft("alice")
+    address = reverse("outside:upload", args=[invited[0].pk, other.pk])
+    assert eve.get(address, secure=True).status_code == 404
+
+
+def test_an_upload_may_take_longer_than_the_last_use(eve, invited):
+    answers = [send(eve, invited[0], key=key).json() for key in ("a", "b")]
+    assert eve.get(answers[0]["again"], secure=True).json()["right"]
+
+
+def test_people_invite_list_and_take_back(client, alice, paris):
+    client.force_login(alice)
+    page = client.post(
+        reverse("outside:invite"),
+        {"email": EVE.upper(), "note": "", "days": "3", "uses": "1"},
+        secure=True,
+        follow=True,
+    ).content.decode()
+    assert EVE in page
+    assert "0 sent, 1 left" in page
+    made = Invitation.objects.get()
+    assert made.expires_at - timezone.now() < timedelta(days=3)
+    client.force_login(make_user("erik", paris))
+    assert client.post(reverse("outside:revoke", args=[made.pk]), secure=True).status_code == 404
+    client.force_login(alice)
+    assert (
+        "taken back"
+        in client.post(reverse("outside:revoke", args=[made.pk]), secure=True, follow=True).content.decode()
+    )
+    assert set(Event.objects.values_list("action", flat=True)) >= {"invitation.made", "invitation.revoked"}
+    for bad in ({"days": "91"}, {"uses": "0"}, {"email": "eve"}):
+        data = {"email": EVE, "note": "", "days": "3", "uses": "1"} | bad
+        assert client.post(reverse("outside:invite"), data, secure=True).status_code == 200
+    assert Invitation.objects.count() == 1
+
+
+def test_who_may_not_invite_is_told(client, alice):
+    alice.permissions = "-invite"
+    alice.save()
+    client.force_login(alice)
+    answer = client.get(reverse("outside:invite"), secure=True)
+    assert answer.status_code == 403
+    assert "may not invite" in answer.content.decode()
+
+
+def test_an_invitation_ends_with_its_day(invited):
+    with time_machine.travel(timezone.now() + timedelta(days=7, seconds=1)):
+        assert invitations.find(invited[1]) is None
