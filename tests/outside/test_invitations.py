@@ -72,6 +72,12 @@ def test_an_invitation_is_used_as_often_as_it_may_and_no_more(eve, invited):
     )
 
 
+def test_a_call_without_a_name_of_its_own_is_one_each_time(eve, invited):
+    answers = [send(eve, invited[0], key="").json() for _ in range(2)]
+    assert answers[0]["package"] != answers[1]["package"]
+    assert eve.get(answers[1]["again"], secure=True).status_code == 200
+
+
 def test_a_package_that_is_refused_uses_nothing_up(eve, invited):
     assert send(eve, invited[0], title="").status_code == 422
     assert Invitation.objects.get().uses_left == 2

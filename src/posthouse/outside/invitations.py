@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -15,11 +16,12 @@ from django.utils import timezone
 from posthouse.accounts import permissions
 from posthouse.accounts.models import User
 from posthouse.lib.characters import one_line
+from posthouse.lib.ids import uuid7
 from posthouse.notices import outbox
 from posthouse.notices.letters import Letter, link, moment
 from posthouse.outside import secrets
 from posthouse.outside.models import Invitation
-from posthouse.packages import drafts
+from posthouse.packages import drafts, limits
 from posthouse.packages.models import Package
 
 MOST_DAYS, MOST_USES = 90, 100
@@ -63,19 +65,14 @@ def take(invitation: Invitation, title: str, note: str, files: Sequence[tuple[st
 
     Raises drafts.Refused, also when the invitation is used up; then it is as it was.
     """
-    name = f"outside:{invitation.pk.hex[-12:]}:{key}"[:64] if key else ""
-    made = Package.objects.filter(sender=invitation.inviter, key=name).first() if name else None
+    name = f"{mark(invitation.pk)}{key or uuid7()}"[: limits.KEY]
+    made = Package.objects.filter(sender=invitation.inviter, key=name).first()
     if made is not None:
         return made
     with transaction.atomic():
-        if (
-            not good()
-            .filter(pk=invitation.pk, uses_left__gt=0)
-            .update(uses_left=F("uses_left") - 1, used=F("used") + 1)
-        ):
-            raise drafts.Refused(
-                {"files": ["The invitation has ended, or was used as often as it may be. Ask for a new one."]}
-            )
+        left = good().filter(pk=invitation.pk, uses_left__gt=0)
+        if not left.update(uses_left=F("uses_left") - 1, used=F("used") + 1):
+            raise drafts.Refused({"files": ["The invitation has ended, or was used up. Ask for a new one."]})
         return drafts.create(
             invitation.inviter,
             title,
@@ -87,11 +84,14 @@ def take(invitation: Invitation, title: str, note: str, files: Sequence[tuple[st
         )
 
 
+def mark(invitation_id: UUID) -> str:
+    """Return how the keys of packages begin that were sent with an invitation."""
+    return f"outside:{invitation_id.hex[-12:]}:"
+
+
 def _letter(invitation: Invitation) -> Letter:
     inviter = invitation.inviter
-    text = (
-        f"{inviter} asks you for files. With the link below you can send them from your browser; you need no account."
-    )
+    text = f"{inviter} asks you for files. With the link below you send them from your browser, without an account."
     return Letter(
         subject=f"{inviter} invites you to send files",
         text=text,

@@ -59,9 +59,7 @@ def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     """End an invitation."""
     found = get_object_or_404(Invitation, pk=invitation_id, inviter=cast(User, request.user))
     if invitations.revoke(found):
-        audit.record(
-            audit.who(request), "invitation.revoked", f"The invitation of {found.email} was taken back.", found
-        )
+        audit.record(audit.who(request), "invitation.revoked", f"{found.email} was disinvited.", found)
         messages.success(request, f"The invitation of {found.email} was taken back.")
     else:
         messages.info(request, "This invitation has ended already.")
@@ -123,8 +121,8 @@ def _open(request: HttpRequest, invitation_id: UUID) -> Invitation | None:
 
 def _sent(request: HttpRequest, invitation_id: UUID, package_id: UUID) -> tuple[Invitation, Package]:
     found = _open(request, invitation_id)
-    mine = f"outside:{invitation_id.hex[-12:]}:"
-    package = Package.objects.filter(pk=package_id, key__startswith=mine).first() if found else None
+    mine = Package.objects.filter(pk=package_id, key__startswith=invitations.mark(invitation_id))
+    package = mine.first() if found else None
     if found is None or package is None or package.sender_id != found.inviter_id:
         raise Http404
     return found, package
