@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from posthouse.accounts.models import User
+from posthouse.cluster.models import Server
 from posthouse.lib.characters import one_line
 from posthouse.notices import outbox
 from posthouse.notices.letters import Letter, link
@@ -52,5 +53,5 @@ def test_a_line_keeps_what_is_seen_and_nothing_else(text: str, line: str) -> Non
     assert one_line(text) == line
 
 
-def test_a_link_leads_to_this_server_whatever_a_request_said() -> None:
+def test_a_link_leads_to_this_server_whatever_a_request_said(paris: Server) -> None:
     assert link("notices:mails") == "https://paris.example/aspera/faspex/server/mail/"

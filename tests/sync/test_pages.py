@@ -7,15 +7,18 @@ from django.test import Client
 from django.urls import reverse
 
 from posthouse.accounts.models import User
+from posthouse.audit.models import Event
 from posthouse.cluster import identity, pairing, servers, testing
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
+from posthouse.notices.letters import link
 from posthouse.sync.models import Copy, Run
 from tests.cluster.far import Far
 from tests.conftest import make_user
 
 LIST = reverse("sync:servers")
-FORM = {"name": "tokyo", "host": "tokyo.example", "namespace": "/aspera/faspex", "port": "443", "alternate": ""}
+FORM = {"name": "tokyo", "host": "tokyo.example", "namespace": "/aspera/faspex", "port": "443"}
+FORM |= {"alternate": "", "links": "main"}
 CONVERT = "from posthouse.cluster import pairing\npairing.convert('paris.example')"
 MASTER = "from posthouse.cluster.models import Server\nServer.objects.filter(is_self=True).update(role='{}')"
 
@@ -73,6 +76,7 @@ def test_a_slave_is_added_in_two_steps(web: Client, far: Far) -> None:
         ("namespace", "/a b", "A URL namespace has letters"),
         ("namespace", "/../x", "A URL namespace has letters"),
         ("alternate", "https://x", "without https://"),
+        ("links", "alternate", "Links in e-mails are to lead to this address: type it."),
         ("name", "PARIS", "Give the slave another name"),
         ("name", "", "This field is required"),
         ("host", "nowhere.example", "The name nowhere.example is not known"),
@@ -222,6 +226,24 @@ def test_a_slave_is_renamed(web: Client, slave: Server) -> None:
     assert Server.objects.get(id=slave.id).name == "Edo"
     answer = web.post(url, FORM | {"name": "paris"}).content.decode()
     assert "There is a server called paris" in answer
+
+
+def test_people_are_sent_to_the_alternate_address_if_that_is_chosen(web: Client, slave: Server) -> None:
+    this = servers.this()
+    url = reverse("cluster:edit", args=[this.pk])
+    assert "stand in its settings file" in text(web, url)
+    assert link("sync:servers") == f"https://paris.example{LIST}"
+    web.post(url, {"alternate": "send.paris.example:8443", "links": "main"})
+    assert link("sync:servers") == f"https://paris.example{LIST}"
+    web.post(url, {"alternate": "send.paris.example:8443", "links": "alternate"})
+    assert link("sync:servers") == f"https://send.paris.example:8443{LIST}"
+    said = Event.objects.filter(action="server.changed", subject_id=this.pk).latest("at").text
+    assert said == "paris was changed: Address in e-mail links."
+
+    there = reverse("cluster:edit", args=[slave.pk])
+    web.post(there, FORM | {"alternate": "send.tokyo.example", "links": "alternate"})
+    slave.refresh_from_db()
+    assert (slave.alternate_address, slave.link_address) == ("send.tokyo.example", "alternate")
 
 
 def test_only_a_slave_shows_reset_and_a_master_is_not_converted(web: Client, slave: Server) -> None:

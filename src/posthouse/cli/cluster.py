@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from posthouse.cli import cluster_state
-from posthouse.cli.administering import ready, sentences
+from posthouse.cli import cluster_keys, cluster_state
+from posthouse.cli.administering import ready, sentences, server
 from posthouse.cli.errors import Stop
 
 app = typer.Typer(help="Join servers to a cluster, test and sync them.", no_args_is_help=True)
@@ -16,6 +17,13 @@ app = typer.Typer(help="Join servers to a cluster, test and sync them.", no_args
 Fingerprint = Annotated[
     str | None, typer.Option(help="Fingerprint that `posthouse cluster fingerprint` shows on the other server.")
 ]
+
+
+class Links(StrEnum):
+    """The addresses of a server."""
+
+    MAIN = "main"
+    ALTERNATE = "alternate"
 
 
 @app.command()
@@ -54,9 +62,12 @@ def add(
     port: Annotated[int, typer.Option(help="HTTPS port.")] = 443,
     namespace: Annotated[str, typer.Option(help="URL namespace.")] = "/aspera/faspex",
     alternate: Annotated[str, typer.Option(help="Alternate address: host, or host:port.")] = "",
+    links: Annotated[Links, typer.Option(help="Which address mails of the slave send people to.")] = Links.MAIN,
     fingerprint: Fingerprint = None,
 ) -> None:
     """Add a slave to the Server List of this master."""
+    if links == Links.ALTERNATE and not alternate:
+        raise Stop("Give the address to which people are to be sent with --alternate.", 2)
     ready()
     from posthouse.audit import log
     from posthouse.cluster import looking, pairing
@@ -66,11 +77,44 @@ def add(
         found = looking.look(Address(host, port, namespace))
         pairing.check_slave(found, name)
         _compare(found, fingerprint)
-        pairing.add(name, host, namespace, port, alternate, expected_key=found.keys[0], by=log.COMMAND_LINE)
+        pairing.add(
+            name, host, namespace, port, alternate, links.value, expected_key=found.keys[0], by=log.COMMAND_LINE
+        )
     typer.echo(f"{name} is in the Server List now. Next: posthouse cluster test {name}, posthouse cluster sync {name}.")
 
 
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="Name in the Server List.")],
+    confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """On the master: take a slave out of the cluster. Its key is refused here at once, elsewhere after a sync."""
+    ready()
+    from posthouse.audit import log
+    from posthouse.cluster import pairing
+
+    with sentences():
+        slave = server(name)
+        _confirm(f"Remove {slave.name} from the cluster? Relays that wait for it end as failed.", confirmed)
+        pairing.remove(slave, by=log.COMMAND_LINE)
+    typer.echo(f"{slave.name} was removed. To use it alone, run there: posthouse cluster reset.")
+
+
+@app.command()
+def reset(confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """On a slave: make it a stand-alone server again, with its accounts and packages."""
+    ready()
+    from posthouse.audit import log
+    from posthouse.cluster import pairing
+
+    with sentences():
+        _confirm("Make this slave a stand-alone server?", confirmed)
+        pairing.reset(by=log.COMMAND_LINE)
+    typer.echo("This server stands alone again. Its accounts and packages are all here.")
+
+
 cluster_state.register(app)
+app.command()(cluster_keys.keys)
 
 
 def _compare(found: Any, expected: str | None) -> None:
@@ -88,6 +132,15 @@ def _compare(found: Any, expected: str | None) -> None:
     if not sys.stdin.isatty():
         raise Stop("Without a terminal, give its fingerprint with --fingerprint.", 2)
     if not typer.confirm("Does `posthouse cluster fingerprint` on that server show the same?"):
+        raise Stop("Nothing was changed.")
+
+
+def _confirm(question: str, confirmed: bool) -> None:
+    if confirmed:
+        return
+    if not sys.stdin.isatty():
+        raise Stop("Without a terminal, confirm it with --yes.", 2)
+    if not typer.confirm(question):
         raise Stop("Nothing was changed.")
 
 

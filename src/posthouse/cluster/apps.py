@@ -12,7 +12,8 @@ class ClusterConfig(AppConfig):
 
     def ready(self) -> None:
         """Have old nonces forgotten from time to time."""
-        from posthouse.cluster import signatures
+        from posthouse.cluster import rotation, signatures
         from posthouse.jobs import worker
 
         worker.register_periodic("forget old calls", 300, signatures.purge_nonces)
+        worker.register_periodic("tell keys", rotation.TELL_SECONDS, rotation.tell_unaware)

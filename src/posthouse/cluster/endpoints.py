@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 import posthouse
-from posthouse.cluster import calls, looking, servers
+from posthouse.cluster import calls, keys, looking, rotation, servers
 from posthouse.cluster.errors import CallError
 from posthouse.cluster.incoming import document, signed
 from posthouse.cluster.models import Server
@@ -20,6 +21,7 @@ from posthouse.store.errors import StoreError
 
 NONCE_LIMIT = 64
 BACK_SECONDS = 10.0
+KEYS_LIMIT = 64 * 1024
 
 
 @never_cache
@@ -52,6 +54,22 @@ def test(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     if document(request).get("back"):
         answer["back"] = _back(caller.server)
     return answer
+
+
+def _keys_of(sender: Server, body: bytes) -> list[str]:
+    """Return the keys that may sign news of keys: those that are known, and those to which they lead."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = None
+    return keys.follow(sender.id, sender.keys, told.get("changes") if isinstance(told, dict) else None)
+
+
+@require_POST
+@signed(KEYS_LIMIT, _keys_of)
+def news_of_keys(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    """Hear which keys of the caller are valid, and say which ones are known here."""
+    return rotation.take(caller.server, document(request))
 
 
 def _back(server: Server) -> str:

@@ -9,7 +9,7 @@ from django import forms
 
 from posthouse.cluster import addresses
 from posthouse.cluster.addresses import BadAddress
-from posthouse.cluster.models import DEFAULT_NAMESPACE
+from posthouse.cluster.models import DEFAULT_NAMESPACE, Server
 from posthouse.cluster.pairing import PairingRefused
 
 T = TypeVar("T")
@@ -72,8 +72,40 @@ class ConvertForm(Page):
         return self.name
 
 
-class ServerForm(Page):
+class WaysForm(Page):
+    """A second way to a server, and which of the two people are sent."""
+
+    alternate = forms.CharField(
+        label="Alternate address",
+        max_length=260,
+        required=False,
+        help_text="A second way to the same server, tried when the first one cannot be reached: a host, or host:port.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    links = forms.ChoiceField(
+        label="Address in e-mail links",
+        choices=Server.LinkAddress.choices,
+        initial=Server.LinkAddress.MAIN,
+        help_text="Where mails of this server send people who live there.",
+    )
+
+    def clean_alternate(self) -> str:
+        """Refuse what is no address."""
+        if self.cleaned_data["alternate"]:
+            self.read("alternate", lambda text: addresses.with_port(text, 443))
+        return str(self.cleaned_data["alternate"])
+
+    def clean(self) -> None:
+        """Refuse to send people to an address that is not there."""
+        data = self.cleaned_data
+        if data.get("links") == Server.LinkAddress.ALTERNATE and data.get("alternate") == "":
+            self.add_error("alternate", "Links in e-mails are to lead to this address: type it.")
+
+
+class ServerForm(WaysForm):
     """A slave, as the master reaches it."""
+
+    field_order = ("name", "host", "namespace", "port", "alternate", "links")
 
     name = forms.CharField(label="Name", max_length=60, help_text="What people call the slave, for example tokyo.")
     host = forms.CharField(
@@ -84,13 +116,6 @@ class ServerForm(Page):
     namespace = forms.CharField(label="URL namespace", max_length=200, initial=DEFAULT_NAMESPACE)
     port = forms.CharField(
         label="HTTPS port", max_length=20, initial="443", widget=forms.TextInput(attrs={"inputmode": "numeric"})
-    )
-    alternate = forms.CharField(
-        label="Alternate address",
-        max_length=260,
-        required=False,
-        help_text="A second way to the same server, tried when the first one cannot be reached: a host, or host:port.",
-        widget=forms.TextInput(attrs={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}),
     )
 
     def clean_host(self) -> str:
@@ -104,12 +129,6 @@ class ServerForm(Page):
     def clean_port(self) -> int:
         """Return the port."""
         return self.read("port", addresses.port)
-
-    def clean_alternate(self) -> str:
-        """Refuse what is no address."""
-        if self.cleaned_data["alternate"]:
-            self.read("alternate", lambda text: addresses.with_port(text, 443))
-        return str(self.cleaned_data["alternate"])
 
 
 class NewServerForm(ServerForm):

@@ -1,4 +1,4 @@
-"""This server's identity: an Ed25519 key, made once, that signs every call to another server (D7)."""
+"""This server's identity: the file of the Ed25519 key that signs every call to another server (D7)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import secrets
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -29,8 +29,35 @@ WORD_BYTES = 16
 def ensure() -> Path:
     """Make the identity key if there is none yet, readable by its owner only, and return its file."""
     path: Path = settings.POSTHOUSE.identity
-    if path.exists():
-        return path
+    return path if path.exists() else _make(path)
+
+
+def next_path() -> Path:
+    """Return the file of the key that will sign after the present one, which is there while keys are rotated."""
+    path: Path = settings.POSTHOUSE.identity
+    return path.with_name(f"{path.stem}.next{path.suffix}")
+
+
+def make_next() -> str:
+    """Make the key that will sign after the present one, unless it is there already, and return its public half."""
+    path = next_path()
+    return text_of(_read(path if path.exists() else _make(path)).public_key())
+
+
+def next_public_key() -> str | None:
+    """Return the public half of the key that will sign after the present one; None when there is none."""
+    path = next_path()
+    return text_of(_read(path).public_key()) if path.exists() else None
+
+
+def promote() -> None:
+    """Have the next key sign from now on, in all processes; the private half of the present one is gone. Atomic."""
+    path: Path = settings.POSTHOUSE.identity
+    next_path().replace(path)
+    _sync_folder(path)
+
+
+def _make(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     # Written beside it and linked: two processes that start at once end with the same, whole key.
@@ -47,17 +74,21 @@ def ensure() -> Path:
             return path
     finally:
         draft.unlink()
+    _sync_folder(path)
+    return path
+
+
+def _sync_folder(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return path
 
 
 def private_key() -> Ed25519PrivateKey:
     """Return the key that signs for this server; it is made if there is none yet."""
-    return _load(ensure())
+    return _read(ensure())
 
 
 def public_key() -> str:
@@ -99,8 +130,14 @@ def load_public(key: str) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
 
 
-@cache
-def _load(path: Path) -> Ed25519PrivateKey:
+def _read(path: Path) -> Ed25519PrivateKey:
+    # Another process may have put another key in its place.
+    status = path.stat()
+    return _load(path, (status.st_ino, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, _which: tuple[int, int]) -> Ed25519PrivateKey:
     key = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise ImproperlyConfigured(f"{path} holds no Ed25519 key. Restore it from a backup of this server.")

@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 import posthouse
 from posthouse.cluster import servers, signatures
 from posthouse.cluster.errors import Kind, Refusal, SignatureRefused
+from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import Caller
 from posthouse.lib.asgi import Scope
 from posthouse.lib.threads import in_thread
@@ -28,11 +29,15 @@ BODY_LIMIT = 1024 * 1024
 log = structlog.get_logger("posthouse.cluster")
 
 
-def signed(limit: int = BODY_LIMIT) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+def signed(
+    limit: int = BODY_LIMIT, keys_of: Callable[[Server, bytes], list[str]] | None = None
+) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
     """Make a Django view answer other servers of the cluster only.
 
     The view gets the request with its body (of at most `limit` bytes, equal to the signed digest) and the caller, and
     returns a response or an object that becomes JSON. It raises Refusal to say why it will not.
+
+    With `keys_of` the body is read before it is known who sent it, and may bring keys beside those that are known.
     """
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
@@ -41,8 +46,15 @@ def signed(limit: int = BODY_LIMIT) -> Callable[[View[P]], Callable[..., HttpRes
         def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             try:
                 query = request.META.get("QUERY_STRING", "")
-                caller = signatures.verify(request.method or "", request.path, query, request.headers)
-                _read(request, caller, limit)
+                call = request.method or "", request.path, query, request.headers
+                if keys_of is None:
+                    caller = signatures.verify(*call)
+                    body = _read(request, limit)
+                else:
+                    body = _read(request, limit)
+                    caller = signatures.verify(*call, keys_of=lambda server: keys_of(server, body))
+                _compare(body, caller)
+                request._body = body  # what Django's own `body` would have kept
                 result = view(request, caller, *args, **kwargs)
             except Refusal as refusal:
                 return refuse(refusal)
@@ -96,8 +108,8 @@ def refuse(refusal: Refusal) -> JsonResponse:
     return JsonResponse(refusal.document(), status=refusal.status)
 
 
-def _read(request: HttpRequest, caller: Caller, limit: int) -> None:
-    """Read the body, so far as it may be, and compare it with the digest that was signed."""
+def _read(request: HttpRequest, limit: int) -> bytes:
+    """Return the body, if it is no longer than it may be."""
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -105,7 +117,11 @@ def _read(request: HttpRequest, caller: Caller, limit: int) -> None:
     body = b"" if length > limit else request.read(limit + 1)
     if max(length, len(body)) > limit:
         raise Refusal(413, f"The call is longer than the {limit} bytes that are taken here.")
+    return body
+
+
+def _compare(body: bytes, caller: Caller) -> None:
+    """Compare a body with the digest that was signed."""
     if caller.algorithm != "sha-256" or not hmac.compare_digest(hashlib.sha256(body).digest(), caller.digest):
         log.warning("call refused", reason="body does not match its digest", caller=caller.server.name)
         raise SignatureRefused(f"The body of the call is not the one that {caller.server.name} signed.", "digest")
-    request._body = body  # what Django's own `body` would have kept

@@ -19,9 +19,10 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 
 import posthouse
-from posthouse.cluster import calls, certificate, identity, servers
+from posthouse.cluster import calls, certificate, identity, keys, servers
 from posthouse.cluster.addresses import Address
 from posthouse.cluster.errors import NotPosthouse, NotTrusted
+from posthouse.cluster.keys import Change
 from posthouse.cluster.models import NAME_LENGTH, VERSION_LENGTH, Server
 from posthouse.cluster.transport import Place
 
@@ -43,9 +44,11 @@ class Found:
     master: str
     """The id of its master; empty when it is no slave."""
     keys: list[str]
-    """Its valid keys, newest first: the first one has signed."""
+    """Its valid keys: the first one has signed."""
     pin: str
     """The pin that its certificate needs; empty when certificate authorities stand for it."""
+    changes: list[Change] = field(default_factory=list)
+    """What its former keys have said of those that came after them."""
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +66,8 @@ def describe(nonce: str) -> dict[str, str]:
             "version": posthouse.__version__,
             "role": this.role,
             "master": str(master.id) if master else "",
-            "keys": [identity.public_key(), *(key for key in this.keys if key != identity.public_key())],
+            "keys": keys.valid(),
+            "changes": keys.changes(),
             "certificate": certificate.own_fingerprint(),
         }
     )
@@ -102,6 +106,7 @@ def look(address: Address) -> Found:
             str(document["master"]),
             [str(key) for key in document["keys"]],
             shown.pin if shown.problem else "",
+            document.get("changes", []),
         )
         _check(found)
     except (KeyError, ValueError, TypeError) as error:

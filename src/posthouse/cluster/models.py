@@ -23,6 +23,10 @@ class Server(models.Model):
         MASTER = "master", "Master"
         SLAVE = "slave", "Slave"
 
+    class LinkAddress(models.TextChoices):
+        MAIN = "main", "Host name or IP address"
+        ALTERNATE = "alternate", "Alternate address"
+
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=NAME_LENGTH)
     host = models.CharField("Host name or IP address", max_length=253)
@@ -34,11 +38,21 @@ class Server(models.Model):
         default="",
         help_text="a second way to the same server: host, or host:port",
     )
+    link_address = models.CharField(
+        "Address in e-mail links",
+        max_length=10,
+        choices=LinkAddress,
+        default=LinkAddress.MAIN,
+        help_text="where mails send people",
+    )
     role = models.CharField(max_length=12, choices=Role, default=Role.STANDALONE)
     is_self = models.BooleanField(default=False)
     keys: models.JSONField[list[str], list[str]] = models.JSONField(
         default=list,
         help_text="valid Ed25519 public keys, base64, newest first; two at once while a key is rotated",
+    )
+    known_keys: models.JSONField[list[str], list[str]] = models.JSONField(
+        default=list, help_text="which keys of this server it has said that it knows; never copied to others"
     )
     tls_pin = models.CharField(
         max_length=64,
@@ -69,6 +83,28 @@ class Server(models.Model):
     def address(self) -> str:
         """The address of its first page."""
         return f"{self.origin}{self.namespace.rstrip('/')}/"
+
+
+class KeyChange(models.Model):
+    """One step from an identity key of this server to its next one, for which the old key vouches.
+
+    While it is not retired, both keys are valid. The rows stay: a server that was away meanwhile follows them.
+    """
+
+    id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    old = models.CharField(max_length=60, help_text="public key, base64")
+    new = models.CharField(max_length=60, unique=True)
+    signature = models.CharField(max_length=100, help_text="what the old key says of the new one, base64")
+    began_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="when the old key ceased to be valid")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(models.Value(1), condition=Q(retired_at=None), name="one_key_change_at_a_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.old} to {self.new}"
 
 
 class Nonce(models.Model):

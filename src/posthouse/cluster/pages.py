@@ -18,7 +18,7 @@ from posthouse.cluster import identity, pairing, servers, testing
 from posthouse.cluster.access import at_master
 from posthouse.cluster.addresses import Address, BadAddress
 from posthouse.cluster.errors import CallError
-from posthouse.cluster.forms import AddressForm, ConvertForm, NewServerForm, ServerForm
+from posthouse.cluster.forms import AddressForm, ConvertForm, NewServerForm, ServerForm, WaysForm
 from posthouse.cluster.looking import Found
 from posthouse.cluster.looking import look as look_at
 from posthouse.cluster.models import Server
@@ -146,6 +146,7 @@ def _add(request: HttpRequest) -> HttpResponse:
                 data["namespace"],
                 data["port"],
                 data["alternate"],
+                data["links"],
                 expected_key=data["key"],
                 by=log.who(request),
             )
@@ -174,25 +175,24 @@ def _compare_slave(request: HttpRequest, form: NewServerForm, name: str, found: 
 @at_master
 @form_methods
 def edit(request: HttpRequest, server_id: UUID) -> HttpResponse:
-    """Change how a slave is called and reached."""
-    server = _other(server_id)
-    known = {
-        "name": server.name,
-        "host": server.host,
-        "namespace": server.namespace,
-        "port": server.port,
-        "alternate": server.alternate_address,
-    }
-    form = ServerForm(request.POST or None, initial=known)
+    """Change how a server is called and reached; of this one, the second way to it."""
+    server = get_object_or_404(Server, id=server_id, removed_at=None)
+    ways = {"alternate": server.alternate_address, "links": server.link_address}
+    known = {"name": server.name, "host": server.host, "namespace": server.namespace, "port": server.port} | ways
+    kind = WaysForm if server.is_self else ServerForm
+    form = kind(request.POST or None, initial=known)
     if request.method == "POST" and form.is_valid():
         try:
-            pairing.edit(server, **form.cleaned_data)
+            if server.is_self:
+                pairing.edit_this(**form.cleaned_data, by=log.who(request))
+            else:
+                pairing.edit(server, **form.cleaned_data, by=log.who(request))
         except Problem as problem:
             form.refuse(problem)
         else:
-            messages.success(request, f"{server.name} was changed.")
+            messages.success(request, f"{form.cleaned_data.get('name', server.name)} was changed.")
             return redirect("sync:servers")
-    return render(request, "cluster/edit.html", {"form": form, "name": known["name"]})
+    return render(request, "cluster/edit.html", {"form": form, "name": known["name"], "server": server})
 
 
 @administrator_required

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from posthouse.audit import log as audit
 from posthouse.audit.log import Who
-from posthouse.cluster import addresses, servers, signals
+from posthouse.cluster import addresses, keys, servers, signals
 from posthouse.cluster.addresses import Address
 from posthouse.cluster.looking import Found
 from posthouse.cluster.looking import look as look_at
@@ -18,6 +18,15 @@ from posthouse.cluster.models import DEFAULT_NAMESPACE, Server
 
 log = structlog.get_logger("posthouse.cluster")
 Role = Server.Role
+LABELS = {
+    "name": "Name",
+    "host": "Host name or IP address",
+    "namespace": "URL namespace",
+    "port": "HTTPS port",
+    "alternate_address": "Alternate address",
+    "link_address": "Address in e-mail links",
+}
+"""What can be changed about a server, as the page calls it."""
 
 
 class PairingRefused(Exception):
@@ -130,6 +139,7 @@ def add(
     namespace: str = DEFAULT_NAMESPACE,
     port: int = 443,
     alternate: str = "",
+    links: str = Server.LinkAddress.MAIN,
     *,
     expected_key: str | None = None,
     by: Who = audit.SERVER,
@@ -148,7 +158,8 @@ def add(
             raise PairingRefused("This server has just become a slave. Servers are added at the master.")
         try:
             with transaction.atomic():
-                slave = _remember(found, name=name, role=Role.SLAVE, alternate_address=alternate)
+                ways = {"alternate_address": alternate, "link_address": links}
+                slave = _remember(found, name=name, role=Role.SLAVE, **ways)
         except IntegrityError as error:
             raise PairingRefused(f"There is a server called {name} in the Server List already.", "name") from error
         signals.server_added.send(Server, server=slave)
@@ -157,21 +168,42 @@ def add(
     return slave
 
 
-def edit(server: Server, name: str, host: str, namespace: str, port: int, alternate: str = "") -> None:
+def edit(
+    server: Server,
+    name: str,
+    host: str,
+    namespace: str,
+    port: int,
+    alternate: str = "",
+    links: str = Server.LinkAddress.MAIN,
+    by: Who = audit.SERVER,
+) -> None:
     """Change how a slave is called and reached. At a new address the same server must answer, proven by its key.
 
     Raises PairingRefused, CallError, BadAddress.
     """
     may_change_servers()
-    facts: dict[str, Any] = {"name": name, "alternate_address": alternate}
+    facts: dict[str, Any] = {"name": name, "alternate_address": alternate, "link_address": links}
     address = Address(addresses.host(host), port, addresses.namespace(namespace))
     if address != Address(server.host, server.port, server.namespace):
         facts |= _address_facts(same_server(server, address))
+    _change(server, facts, by)
+
+
+def edit_this(alternate: str, links: str, by: Who = audit.SERVER) -> None:
+    """Change the second way to this server; everything else about it stands in its settings. Raises PairingRefused."""
+    may_change_servers()
+    _change(servers.this(), {"alternate_address": alternate, "link_address": links}, by)
+
+
+def _change(server: Server, facts: dict[str, Any], by: Who) -> None:
+    changed = [LABELS[name] for name in facts if name in LABELS and getattr(server, name) != facts[name]]
     try:
         with transaction.atomic():
-            servers.update(server, facts)
+            if servers.update(server, facts):
+                audit.record(by, "server.changed", f"{server.name} was changed: {', '.join(changed)}.", server)
     except IntegrityError as error:
-        raise PairingRefused(f"There is a server called {name} in the Server List already.", "name") from error
+        raise PairingRefused(f"There is a server called {facts['name']} in the Server List already.", "name") from error
 
 
 def same_server(server: Server, address: Address) -> Found:
@@ -179,7 +211,7 @@ def same_server(server: Server, address: Address) -> Found:
     found = look_at(address)
     if found.id != server.id:
         raise PairingRefused(f"Another server answers at that address: {found.name}, not {server.name}.", "host")
-    if found.keys[0] not in server.keys:
+    if found.keys[0] not in keys.follow(server.id, server.keys, found.changes):
         raise PairingRefused(
             f"{found.name} shows another identity key than the one that was pinned. If it was set up anew, remove it"
             " and pair the two servers again.",

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 import posthouse
-from posthouse.cluster import addresses, certificate, identity
+from posthouse.cluster import addresses, certificate, keys
 from posthouse.cluster.models import Server
 
 
@@ -35,7 +35,7 @@ def ensure_this() -> Server:
     reach it.
     """
     version = {"version": posthouse.__version__}
-    facts = version | from_settings() | {"keys": [identity.public_key()], "tls_pin": certificate.own_pin()}
+    facts = version | from_settings() | {"keys": keys.valid(), "tls_pin": certificate.own_pin()}
     try:
         with transaction.atomic():
             server, made = Server.objects.get_or_create(is_self=True, defaults=facts)
@@ -56,6 +56,14 @@ def page(server: Server, name: str, *args: Any) -> str:
     """Return the absolute address that the page called `name` has on a server."""
     path = reverse(name, args=args).removeprefix(settings.POSTHOUSE.prefix)
     return f"{server.origin}{server.namespace.rstrip('/')}{path}"
+
+
+def link(name: str, *args: Any) -> str:
+    """Return the address to which mails send people for this server's page called `name` (D6)."""
+    here = this()
+    if here.link_address == Server.LinkAddress.ALTERNATE and here.alternate_address:
+        here.host, here.port = addresses.with_port(here.alternate_address, here.port)
+    return page(here, name, *args)
 
 
 def origins(server: Server) -> set[str]:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -41,6 +41,7 @@ WINDOW = timedelta(seconds=300)
 TAG = "posthouse"
 COMPONENTS = ("@method", "@path", "@query", "content-digest", "posthouse-from", "posthouse-to", "posthouse-version")
 FENCE = "posthouse-fence"
+KeysOf = Callable[[Server], list[str]]
 
 log = structlog.get_logger("posthouse.cluster")
 
@@ -122,13 +123,15 @@ def sign_as(
     return headers
 
 
-def verify(method: str, path: str, query: str, headers: Mapping[str, str]) -> Caller:
-    """Return who made a request. The names of `headers` may have any case.
+def verify(
+    method: str, path: str, query: str, headers: Mapping[str, str], keys_of: KeysOf = lambda server: server.keys
+) -> Caller:
+    """Return who made a request. The names of `headers` may have any case; `keys_of` tells the keys of a server.
 
     Raises SignatureRefused, with a sentence that says why; the refusal is logged.
     """
     try:
-        return _verify(method, path, query, {name.lower(): value for name, value in headers.items()})
+        return _verify(method, path, query, {name.lower(): value for name, value in headers.items()}, keys_of)
     except SignatureRefused as refusal:
         log.warning(
             "call refused",
@@ -145,19 +148,21 @@ def purge_nonces() -> int:
     return Nonce.objects.filter(seen_at__lt=timezone.now() - 3 * WINDOW).delete()[0]
 
 
-def _verify(method: str, path: str, query: str, headers: dict[str, str]) -> Caller:
+def _verify(method: str, path: str, query: str, headers: dict[str, str], keys_of: KeysOf) -> Caller:
     sender = _sender(headers)
-    verifier = _Verifier(signature_algorithm=algorithms.ED25519, key_resolver=_KeysOf(sender))
+    keys = keys_of(sender)
+    verifier = _Verifier(signature_algorithm=algorithms.ED25519, key_resolver=_Keys(sender.id, keys))
     required = (*COMPONENTS, FENCE) if FENCE in headers else COMPONENTS
     try:
         (result,) = verifier.verify(
             _Message(method, path, query, headers), max_age=None, expect_tag=TAG, require_components=required
         )
     except HTTPMessageSignaturesException as error:
-        if not any(f'"{key_name(sender.id, key)}"' in headers["signature-input"] for key in sender.keys):
+        if not any(f'"{key_name(sender.id, key)}"' in headers["signature-input"] for key in keys):
             raise SignatureRefused(
                 f"{sender.name} signed with a key that is not the one known here. If it was set up anew, remove it"
-                " and pair the two servers again."
+                " and pair the two servers again.",
+                "key",
             ) from error
         raise SignatureRefused(f"The signature of {sender.name} is not valid for this call.") from error
     except ValueError as error:  # more than one signature, or none
@@ -252,14 +257,15 @@ class _OwnKey(HTTPSignatureKeyResolver):
         return self.key
 
 
-class _KeysOf(HTTPSignatureKeyResolver):
+class _Keys(HTTPSignatureKeyResolver):
     """The keys of one server: two at once while they are rotated."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: UUID, keys: list[str]) -> None:
         self.server = server
+        self.keys = keys
 
     def resolve_public_key(self, key_id: str) -> Ed25519PublicKey | None:
-        named = next((key for key in self.server.keys if key_id == key_name(self.server.id, key)), None)
+        named = next((key for key in self.keys if key_id == key_name(self.server, key)), None)
         return None if named is None else identity.load_public(named)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.urls import reverse
 
+from posthouse.cluster import servers
 from posthouse.lib.characters import one_line
 
 SUBJECT = 200
@@ -46,7 +46,7 @@ class Letter:
             "link": self.link,
             "action": self.action,
             "server": settings.POSTHOUSE.name,
-            "address": settings.POSTHOUSE.address,
+            "address": link("front"),
         }
         text, html = (render_to_string(f"notices/mail/letter.{form}", context) for form in ("txt", "html"))
         return text.strip() + "\n", html
@@ -54,7 +54,7 @@ class Letter:
 
 def link(name: str, *args: Any) -> str:
     """Return the absolute address of this server's page of that name."""
-    return f"{settings.POSTHOUSE.origin}{reverse(name, args=args)}"
+    return servers.link(name, *args)
 
 
 def moment(when: datetime | None) -> str:

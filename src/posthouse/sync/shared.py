@@ -79,6 +79,7 @@ SHARED: Sequence[Shared] = (
             "namespace",
             "port",
             "alternate_address",
+            "link_address",
             "role",
             "keys",
             "tls_pin",
