@@ -7,7 +7,7 @@ import posthouse.lib.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cluster", "0001_initial"),
+        ("cluster", "0002_without_change_numbers"),
     ]
 
     operations = [
