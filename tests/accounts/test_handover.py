@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -23,13 +22,19 @@ from django.utils import timezone
 
 from posthouse.accounts import handover
 from posthouse.accounts.models import User
+from posthouse.audit import log as audit
 from posthouse.cluster import calls, identity, letters, servers
 from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.errors import NoConnection
 from posthouse.cluster.models import Server
 from posthouse.cluster.transport import Place, Reply
+from posthouse.licensing import licences
+from posthouse.licensing.models import Session
 from tests.cluster.conftest import Signer
 from tests.conftest import PASSWORD, make_user
+from tests.licensing.conftest import Issue, issue
+
+__all__ = ["issue"]  # a fixture
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TOKYO = "https://tokyo.example"
@@ -199,6 +204,21 @@ class TestAtTheHomeServer:
     def test_an_address_from_the_history_leads_to_the_log_in(self, client: Client, paris: Server) -> None:
         answer = client.get(reverse("accounts:arrive"), secure=True)
         assert (answer.status_code, answer.headers["Location"]) == (302, reverse("accounts:login"))
+
+    def test_an_arrival_takes_a_seat_or_is_told_that_none_is_free(
+        self, client: Client, signer: Signer, alice: User, paris: Server, issue: Issue
+    ) -> None:
+        """D2."""
+        licences.install(issue(seats=1), audit.COMMAND_LINE)
+        other = Client()
+        log_in(other, make_user("dora", paris).login)
+        answer = bring(client, letter(signer, alice))
+        assert answer.status_code == 403
+        assert b"The one seat of this server is taken" in answer.content
+        assert not is_in(client)
+        other.post(reverse("accounts:logout"), secure=True)
+        bring(client, letter(signer, alice))
+        assert is_in(client)
 
     def test_of_two_who_bring_the_same_letter_at_once_one_gets_in(
         self,

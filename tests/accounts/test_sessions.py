@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +14,7 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.accounts.sessions import forget_old, user_for_cookie
 from posthouse.cluster.models import Server
+from posthouse.licensing.models import Session
 from tests.conftest import PASSWORD, make_user
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

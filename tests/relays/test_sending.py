@@ -13,6 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from posthouse.accounts.models import User
+from posthouse.audit import log as audit
 from posthouse.cluster.errors import (
     CallError,
     Failed,
@@ -27,6 +28,7 @@ from posthouse.cluster.models import Server
 from posthouse.jobs import leases
 from posthouse.jobs.job import Job, Stopping
 from posthouse.jobs.leases import LostLease
+from posthouse.licensing import licences
 from posthouse.packages import drafts, lifecycle
 from posthouse.packages import manifest as manifests
 from posthouse.packages.models import Package
@@ -34,7 +36,10 @@ from posthouse.relays import links, queue, sender, wire
 from posthouse.relays.models import Link, Relay
 from posthouse.relays.wire import Gap, Item, Standing
 from posthouse.store import blobs, parts
+from tests.licensing.conftest import Issue, issue
 from tests.relays.conftest import PART, contents_of, digest
+
+__all__ = ["issue"]  # a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -439,3 +444,40 @@ def test_contents_that_are_gone_from_the_store_end_the_relay_in_words(
     assert "no longer in the store" in relay.last_error
     package.refresh_from_db()
     assert package.status == Status.ERROR
+
+
+def test_without_a_licence_relays_wait_as_long_as_it_takes_and_go_on_with_a_new_one(
+    send: Callable[..., Package], far: FakeFar, issue: Issue
+) -> None:
+    """R1: no package is lost because a licence was not renewed in time."""
+    package = send("bob")
+    Relay.objects.update(since=timezone.now() - timedelta(days=30))
+    sender.run(claim(), far)
+    relay = Relay.objects.get()
+    assert (relay.state, far.calls) == ("held", [])
+    assert "paris has no licence" in relay.last_error
+    package.refresh_from_db()
+    assert package.status == Status.RELAYING
+    licences.install(issue(), audit.COMMAND_LINE)
+    sender.run(claim(), far)
+    package.refresh_from_db()
+    assert package.status == Status.COMPLETE
+
+
+def test_a_far_side_without_a_licence_is_waited_for(send: Callable[..., Package], far: FakeFar) -> None:
+    send("bob")
+    Relay.objects.update(since=timezone.now() - timedelta(days=30), attempts=30)
+    far.errors["offer"] = Refused(409, "tokyo has no licence.", Kind.ADMINISTRATOR, "licence")
+    sender.run(claim(), far)
+    relay = Relay.objects.get()
+    assert (relay.state, relay.last_error) == ("held", "tokyo has no licence.")
+    assert timezone.now() - relay.since < timedelta(minutes=1)
+    assert not Link.objects.exists()
+
+
+def test_a_relay_can_be_cancelled_without_a_licence(send: Callable[..., Package], far: FakeFar, issue: Issue) -> None:
+    send("bob")
+    Relay.objects.update(fence=1)
+    assert queue.cancel(Relay.objects.get(), "Alice")
+    sender.run(claim(), far)
+    assert (Relay.objects.get().state, far.calls) == ("failed", ["withdraw"])

@@ -28,7 +28,7 @@ class SessionTimeoutMiddleware:
         """Answer the request; a person's first one in each minute has the session saved, which moves its end on."""
         if not polls(request) and request.user.is_authenticated:
             now = int(time.time())
-            if now - request.session.get(SEEN, 0) >= STEP:
+            if not 0 <= now - request.session.get(SEEN, 0) < STEP:  # below 0: the clock was set back
                 request.session[SEEN] = now
         response = self.get_response(request)
         if by_htmx(request) and response.headers.get("Location", "").startswith(resolve_url(settings.LOGIN_URL)):

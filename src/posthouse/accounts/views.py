@@ -8,7 +8,7 @@ from uuid import UUID
 from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
@@ -18,15 +18,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from posthouse.accounts import access, handover, own, people
+from posthouse.accounts import access, entry, handover, own, people
 from posthouse.accounts.forms import LoginForm, NameForm, PasswordForm, PersonForm
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
+from posthouse.licensing import seats
 from posthouse.web.access import administrator_required
 from posthouse.web.paging import page
 
-BACKEND = "posthouse.accounts.backends.PasswordBackend"
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -41,8 +41,17 @@ class Login(LoginView):
         """Log in whoever lives here."""
         home = access.elsewhere(form.get_user())
         if home is None:
-            return super().form_valid(form)
+            return _let_in(self.request, form.get_user(), self.get_success_url())
         return _elsewhere(self.request, form.get_user(), home, self.get_redirect_url())
+
+
+def _let_in(request: HttpRequest, user: User, goal: str) -> HttpResponse:
+    """Begin somebody's session and lead him to a page; say so when all seats are taken (D2)."""
+    try:
+        entry.enter(request, user)
+    except seats.Full as full:
+        return render(request, "accounts/full.html", {"reason": str(full)}, status=403)
+    return redirect(goal)
 
 
 def _elsewhere(request: HttpRequest, user: User, home: Server, goal: str) -> HttpResponse:
@@ -77,8 +86,7 @@ def arrive(request: HttpRequest) -> HttpResponse:
         arrival = handover.take(request.POST.get("letter", ""), request.headers.get("Origin", ""))
     except handover.Refused as refusal:
         return render(request, "accounts/not_let_in.html", {"reason": str(refusal)}, status=403)
-    login(request, arrival.user, backend=BACKEND)
-    return redirect(arrival.goal or settings.LOGIN_REDIRECT_URL)
+    return _let_in(request, arrival.user, arrival.goal or settings.LOGIN_REDIRECT_URL)
 
 
 @administrator_required

@@ -12,6 +12,7 @@ import typer
 from posthouse import __version__
 from posthouse.cli.cluster import app as cluster
 from posthouse.cli.errors import Stop
+from posthouse.cli.licence import app as licence
 from posthouse.config.options import CONFIG_VARIABLE
 
 app = typer.Typer(
@@ -24,6 +25,8 @@ app = typer.Typer(
 
 
 app.add_typer(cluster, name="cluster")
+app.add_typer(licence, name="licence")
+app.add_typer(licence, name="license", hidden=True)  # as it is spelled elsewhere
 
 
 @app.callback()

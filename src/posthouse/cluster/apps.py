@@ -11,9 +11,12 @@ class ClusterConfig(AppConfig):
     name = "posthouse.cluster"
 
     def ready(self) -> None:
-        """Have old nonces forgotten from time to time."""
-        from posthouse.cluster import rotation, signatures
+        """Have old nonces forgotten from time to time, and say which server this is."""
+        from posthouse.cluster import rotation, servers, signatures
         from posthouse.jobs import worker
+        from posthouse.licensing import here
+
+        here.register(servers.here)
 
         worker.register_periodic("forget old calls", 300, signatures.purge_nonces)
         worker.register_periodic("tell keys", rotation.TELL_SECONDS, rotation.tell_unaware)

@@ -51,6 +51,7 @@ def test(request: HttpRequest, caller: Caller) -> dict[str, Any]:
         answer["free"] = blobs.free()
     except StoreError as error:
         answer["store"] = str(error)
+    answer |= servers.report()
     if document(request).get("back"):
         answer["back"] = _back(caller.server)
     return answer

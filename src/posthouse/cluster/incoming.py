@@ -20,6 +20,7 @@ from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import Caller
 from posthouse.lib.asgi import Scope
 from posthouse.lib.threads import in_thread
+from posthouse.licensing import licences
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, Caller, P], HttpResponseBase | dict[str, Any]]
@@ -101,6 +102,12 @@ def require_same_version(caller: Caller) -> None:
             Kind.ADMINISTRATOR,
             "version",
         )
+
+
+def require_licence() -> None:
+    """Refuse what only servers of a cluster do, when this server's licence does not let it be one (R1)."""
+    if lacking := licences.lacking():
+        raise Refusal(409, lacking, Kind.ADMINISTRATOR, "licence")
 
 
 def refuse(refusal: Refusal) -> JsonResponse:

@@ -61,6 +61,8 @@ class Server(models.Model):
         help_text="SHA-256 of its self-made certificate, hex; empty: its certificate is checked against the CAs",
     )
     version = models.CharField(max_length=VERSION_LENGTH, blank=True, default="")
+    seats_used = models.PositiveIntegerField(null=True, blank=True, help_text="as it said last; empty: it never did")
+    seats_limit = models.PositiveIntegerField(null=True, blank=True, help_text="as it said last; empty: unlimited")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 
@@ -72,6 +74,11 @@ class Server(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def seats(self) -> dict[str, int | None] | None:
+        """What it said last of its seats: those in use, and the limit; None when it never did."""
+        return None if self.seats_used is None else {"used": self.seats_used, "limit": self.seats_limit}
 
     @property
     def origin(self) -> str:

@@ -15,6 +15,7 @@ from posthouse.cluster.addresses import Address
 from posthouse.cluster.looking import Found
 from posthouse.cluster.looking import look as look_at
 from posthouse.cluster.models import DEFAULT_NAMESPACE, Server
+from posthouse.licensing import licences
 
 log = structlog.get_logger("posthouse.cluster")
 Role = Server.Role
@@ -48,6 +49,7 @@ def look(address: str) -> Found:
 
 def may_convert() -> None:
     """Raise PairingRefused unless this server could become a slave."""
+    _licensed()
     this = servers.this()
     if this.role == Role.MASTER:
         raise PairingRefused(
@@ -99,6 +101,7 @@ def check_slave(found: Found, name: str) -> None:
     """Raise PairingRefused unless that server could be added here as a slave of that name."""
     this = servers.this()
     may_change_servers()
+    _licensed()
     if Server.objects.filter(name__iexact=name, removed_at=None).exclude(id=found.id).exclude(is_self=True).exists():
         raise PairingRefused(f"There is a server called {name} in the Server List already.", "name")
     if name.lower() == this.name.lower():
@@ -260,6 +263,15 @@ def reset(by: Who = audit.SERVER) -> None:
         signals.was_reset.send(Server, this=this, left=left)
         audit.record(by, "server.reset", f"The configuration of {this.name} was reset: it stands alone again.", this)
     log.info("configuration reset", server=this.name)
+
+
+def _licensed() -> None:
+    """Raise PairingRefused when the licence of this server does not let it be part of a cluster (R1).
+
+    Leaving a cluster needs no licence.
+    """
+    if lacking := licences.lacking():
+        raise PairingRefused(lacking)
 
 
 def _compare(found: Found, expected_key: str | None) -> None:

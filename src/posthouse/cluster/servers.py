@@ -11,11 +11,21 @@ from django.urls import reverse
 import posthouse
 from posthouse.cluster import addresses, certificate, keys
 from posthouse.cluster.models import Server
+from posthouse.licensing import licences, seats
+from posthouse.licensing.here import Here
+
+MOST = 1_000_000_000
 
 
 def this() -> Server:
     """Return this server's own row; it is made if there is none yet."""
     return Server.objects.filter(is_self=True).first() or ensure_this()
+
+
+def here() -> Here:
+    """Return this server as its licence names it."""
+    server = this()
+    return Here(server.id, server.name)
 
 
 def master() -> Server | None:
@@ -82,3 +92,16 @@ def update(server: Server, facts: dict[str, Any]) -> bool:
     if differing:
         server.save(update_fields=list(differing))
     return bool(differing)
+
+
+def report() -> dict[str, Any]:
+    """Return what this server tells others of its licence and its seats (R7)."""
+    now = seats.now()
+    return {"licence": licences.report(), "seats": {"used": now.used, "limit": now.limit}}
+
+
+def note_report(server: Server, answer: dict[str, Any]) -> None:
+    """Write down what another server has told of its seats, if it did."""
+    match answer.get("seats"):
+        case {"used": int(used), "limit": int() | None as limit} if 0 <= used <= MOST and 0 <= (limit or 0) <= MOST:
+            update(server, {"seats_used": used, "seats_limit": limit})

@@ -163,6 +163,7 @@ def _sign(server: Server) -> Iterator[Line]:
     else:
         result = f"{server.name} could not call this server."
         yield Line("Signature back", ok=False, result=result, cure=f"{server.name} says: {back}")
+    servers.note_report(server, answer)
     yield _clock(answer, began + took / 2)
     yield from _licence(answer)
     yield _disk(answer)

@@ -86,6 +86,12 @@ class Options(BaseSettings):
     mail_from: str | None = None
     """E-mail address that this server's mails come from."""
 
+    licence_issuer: str | None = None
+    """Public key of the licence issuer, as `posthouse licence issue` shows it; several with spaces between. Without one
+    the server needs no licence: everything is on."""
+    licence_issuer_file: Path | None = None
+    """File that holds the public keys instead."""
+
     session_minutes: int = Field(default=60, ge=1, le=10080)
     """Minutes without a request after which somebody must log in again."""
     upload_days: int = Field(default=7, ge=1, le=365)
@@ -124,6 +130,21 @@ class Options(BaseSettings):
             raise ValueError("smtp_user and smtp_password_file go together: set both, or neither")
         if self.smtp_user is not None and self.smtp_security == "none":
             raise ValueError("smtp_user needs smtp_security starttls or tls: a password must not travel in the open")
+        return self
+
+    @model_validator(mode="after")
+    def _readable_licence_issuer(self) -> Options:
+        if self.licence_issuer_file is not None:
+            if self.licence_issuer is not None:
+                raise ValueError("licence_issuer and licence_issuer_file say the same: set one of them")
+            try:
+                self.licence_issuer = self.licence_issuer_file.read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"licence_issuer_file {self.licence_issuer_file} cannot be read") from error
+        if self.licence_issuer is not None:
+            from posthouse.licensing.tokens import load_issuers
+
+            load_issuers(self.licence_issuer)
         return self
 
     @model_validator(mode="after")

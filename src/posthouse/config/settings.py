@@ -21,7 +21,6 @@ ALLOWED_HOSTS = ["*"]  # Links are made from the options, never from the Host he
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
@@ -134,6 +133,7 @@ LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "packages:received"
 LOGOUT_REDIRECT_URL = "accounts:login"
 
+SESSION_ENGINE = "posthouse.accounts.sessions"
 SESSION_COOKIE_AGE = POSTHOUSE.session_minutes * 60
 # Cookies are not kept apart by port, and several servers may share one host name: each has names of its own.
 SESSION_COOKIE_NAME = f"posthouse_{POSTHOUSE.port}"

@@ -12,8 +12,11 @@ class NoticesConfig(AppConfig):
 
     def ready(self) -> None:
         """Give the worker its mails, and say how the mail server is doing."""
-        from posthouse.notices import conditions, standing, work  # noqa: F401 - the work registers itself
+        from posthouse.jobs import worker
+        from posthouse.notices import conditions, licence, standing, work  # noqa: F401 - the work registers itself
         from posthouse.web import health
 
         conditions.register(standing.conditions)
+        conditions.register(licence.conditions)
+        worker.register_periodic("tell that the licence ends", 3600, licence.tell)
         health.register(standing.facts)

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from posthouse.cluster.errors import Kind, Refusal
-from posthouse.cluster.incoming import require_same_version
+from posthouse.cluster.incoming import require_licence, require_same_version
 from posthouse.cluster.signatures import Caller
 from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
@@ -37,7 +37,8 @@ log = structlog.get_logger("posthouse.relays")
 
 
 def offer(caller: Caller, relay: UUID, package: UUID) -> Standing:
-    """Take note of a relay, and return how far it is here."""
+    """Take note of a relay, and return how far it is here. Raises Refusal; without a licence, nothing new begins."""
+    require_licence()
     fence = _fence(caller)
     # It may have come by another relay, if the sender's database was set back.
     state = State.COMMITTED if package_is_here(package, caller) else State.OFFERED

@@ -14,10 +14,11 @@ from posthouse.cluster.models import Server
 from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.leases import LostLease
+from posthouse.licensing import licences
 from posthouse.packages import manifests
 from posthouse.packages.models import File, Package
 from posthouse.relays import links, queue
-from posthouse.relays.decide import GiveUp, NeedsAdministrator, Retry, decide
+from posthouse.relays.decide import GiveUp, NeedsAdministrator, Retry, decide, delay
 from posthouse.relays.far import Far, FarServer
 from posthouse.relays.models import Relay
 from posthouse.relays.sending import Sending
@@ -39,6 +40,9 @@ def run(job: Job[Relay], reach: ReachFar = FarServer) -> None:
     if server.removed_at is not None:
         queue.fail(relay, queue.removed(server))
         return
+    if not relay.cancelled_by and (lacking := licences.lacking()):
+        _wait_for_licence(relay, lacking)
+        return
     far = reach(server, relay.pk, relay.fence)
     try:
         if relay.cancelled_by:
@@ -46,7 +50,10 @@ def run(job: Job[Relay], reach: ReachFar = FarServer) -> None:
         else:
             _send(job, far)
     except CallError as error:
-        _after(relay, error.message, error.kind, of_link=_of_link(error))
+        if isinstance(error, Refused) and error.code == "licence":
+            _wait_for_licence(relay, error.message)
+        else:
+            _after(relay, error.message, error.kind, of_link=_of_link(error))
     except StoreError as error:
         _after(relay, str(error), Kind(error.kind), of_link=False)
     else:
@@ -109,6 +116,14 @@ def _after(relay: Relay, error: str, kind: Kind, *, of_link: bool) -> None:
             queue.fail(relay, f"{error} {because}".strip())
             return
     if not ours:
+        raise LostLease
+
+
+def _wait_for_licence(relay: Relay, lacking: str) -> None:
+    """Hold a relay until one of the two servers has a licence again, for as long as it takes: its life stands still."""
+    now = timezone.now()
+    when = now + delay(relay.attempts, random.random())  # noqa: S311 - spreads load, guards nothing
+    if not leases.hold(relay, lacking, when, since=now):
         raise LostLease
 
 

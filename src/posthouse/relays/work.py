@@ -7,7 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.dispatch import receiver
 
+from posthouse.jobs import leases
+from posthouse.jobs.models import State
+from posthouse.jobs.wake import wake_on_commit
 from posthouse.jobs.worker import Kind, register, register_periodic
+from posthouse.licensing.signals import installed
 from posthouse.packages.models import Package
 from posthouse.packages.signals import package_closed, package_ended
 from posthouse.relays import knock, links, queue, sender
@@ -24,6 +28,12 @@ def _relay_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG0
 def _end_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
     for relay in Relay.objects.filter(package=package).exclude(state__in=queue.ENDED):
         queue.cancel(relay, package.ended_by)
+
+
+@receiver(installed)
+def _go_on(**_: object) -> None:
+    leases.requeue(Relay.objects.filter(state=State.HELD))
+    wake_on_commit()
 
 
 register(Kind("relay", links.due, sender.run, settings.POSTHOUSE.relay_workers))

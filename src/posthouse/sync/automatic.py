@@ -10,6 +10,7 @@ from django.utils import timezone
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
+from posthouse.licensing import licences
 from posthouse.sync import feed, runs
 from posthouse.sync.models import Copy, Run
 
@@ -23,8 +24,8 @@ def start_due() -> int:
     Only slaves that are OK are synced automatically (R21). One that could not be synced is tried again after the
     interval, however much changes meanwhile.
     """
-    if servers.this().role != Server.Role.MASTER:
-        return 0
+    if servers.this().role != Server.Role.MASTER or licences.lacking():
+        return 0  # without a licence that is no failure of the slaves: they are synced again when there is one
     newest, now = feed.counter(), timezone.now()
     waiting = Copy.objects.filter(status=Copy.Status.OK, server__removed_at=None).select_related("server")
     busy = set(Run.objects.filter(state__in=runs.OPEN).values_list("server_id", flat=True))

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.views.decorators.http import require_POST
 
+from posthouse.cluster import servers
 from posthouse.cluster.errors import Refusal
-from posthouse.cluster.incoming import document, require_same_version, signed
+from posthouse.cluster.incoming import document, require_licence, require_same_version, signed
 from posthouse.cluster.signatures import Caller
 from posthouse.sync import batches, copying
 
@@ -20,10 +21,12 @@ from posthouse.sync import batches, copying
 def state(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     """Say how far the copy is, and whether it equals the master's."""
     require_same_version(caller)
+    require_licence()
+    servers.note_report(caller.server, document(request))
     match document(request):
         case {"turn": str(turn), "change": int(change), "root": str(root), "anew": bool(anew)}:
             received, equal = copying.begin(caller.server, _uuid(turn), change, root, anew=anew)
-            return {"change": received.change, "equal": equal, "sweep": received.sweep}
+            return {"change": received.change, "equal": equal, "sweep": received.sweep, **servers.report()}
     raise _unreadable()
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
+from posthouse.licensing import seats
 from posthouse.sync import runs
 from posthouse.sync.models import Copy, Received, Run
 
@@ -77,7 +78,8 @@ class Entry:
 
 def entries() -> list[Entry]:
     """Return all lines of the Server List, this server's first."""
-    this = servers.this()
+    this, now = servers.this(), seats.now()
+    this.seats_used, this.seats_limit = now.used, now.limit
     return _with_status(this, [this, *servers.others()])
 
 

@@ -15,6 +15,7 @@ from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
+from posthouse.licensing import licences
 from posthouse.sync import telling
 from posthouse.sync.models import Copy, Run
 from posthouse.sync.sending import Sending, Unproven
@@ -39,6 +40,8 @@ def start(server: Server, kind: Run.Kind | str = Run.Kind.MANUAL) -> Run:
         raise NotPossible(f"{this.name} is not the master. Syncs are started there.")
     if server.is_self or server.removed_at is not None:
         raise NotPossible(f"{server.name} is not a slave of this server.")
+    if lacking := licences.lacking():
+        raise NotPossible(lacking)
     with transaction.atomic():
         Copy.objects.get_or_create(server=server)
         Copy.objects.select_for_update().get(server=server)  # two who start at once take turns here

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import connections
 
+from posthouse.cluster import servers
 from posthouse.cluster.calls import call
 from posthouse.cluster.errors import NotPosthouse, Refused
 from posthouse.jobs.job import Job
@@ -97,7 +98,9 @@ class Sending:
     def _begin(self, here: Fingerprint, *, anew: bool) -> There:
         self.turn, self.step = uuid4(), 0
         content = {"turn": self.turn.hex, "change": here.change, "root": here.root, "anew": anew}
-        match self._call("sync/state", json=content):
+        answer = self._call("sync/state", json=content | servers.report())
+        servers.note_report(self.server, answer)
+        match answer:
             case {"change": int(change), "equal": bool(equal), "sweep": dict() | None as sweep}:
                 return There(change, equal, sweep)
         raise NotPosthouse(f"{self.server.name} does not say how far its copy is.")
