@@ -68,6 +68,8 @@ class Pipe:
         self.sent: list[str] = []
         self.cut: set[str] = set()
         """Paths whose answer is lost on the way back, once."""
+        self.break_at: tuple[str, int] | None = None
+        """A path, and which of the calls to it is the last one to arrive: its answer is lost, and the line is down."""
 
     def certificate(self, host: str, port: int) -> Certificate:
         if host not in self.places:
@@ -99,6 +101,13 @@ class Pipe:
         for path in list(self.cut):
             if path in target:
                 self.cut.discard(path)
+                raise Broken("The connection broke.")
+        if self.break_at and self.break_at[0] in target:
+            path, left = self.break_at
+            self.break_at = (path, left - 1)
+            if left == 1:
+                self.break_at = None
+                self.down.add(place.host)
                 raise Broken("The connection broke.")
         return Reply(found["status"], found["headers"], base64.b64decode(found["body"]))
 
@@ -180,6 +189,7 @@ class Far(Pipe):
         self.places = {f"{self.name}.example": Certificate("0" * 64)}
         self.down.clear()
         self.cut.clear()
+        self.break_at = None
         self.sent.clear()
         self.run(
             "from django.core.management import call_command\n"

@@ -23,18 +23,20 @@ TURN = "1" * 32
 EVE = "\t".join(
     ["0" * 32, "eve", "Eve", "eve@tokyo.example", "administrator", "1", "!", NULL, "0", NULL, "", NULL, NULL, NULL, ""]
 )
+STATE = {"turn": TURN, "change": 9, "root": "", "anew": True, "mark": "2" * 32, "after": "", "force": True}
 CALLS = {
-    "state": json.dumps({"turn": TURN, "change": 9, "root": "", "anew": True}).encode(),
+    "state": json.dumps(STATE).encode(),
+    "accounts": b'{"after": ""}',
     "buckets": json.dumps({"turn": TURN, "step": 0}).encode(),
     "batch": batches.dumps(batches.Batch({"users": [EVE]}, after=7, upto=8)),
-    "finish": json.dumps({"turn": TURN, "step": 0, "upto": 9, "by_hand": True}).encode(),
+    "finish": json.dumps({"turn": TURN, "step": 0, "upto": 9}).encode(),
 }
 DEEP = b"[" * 100_000
 
 
 def send(client: Client, signer: Signer, name: str, body: bytes) -> HttpResponse:
     path = reverse(f"sync:{name}")
-    query = f"turn={TURN}&step=0" if name == "batch" else ""
+    query = f"turn={TURN}&step=0&mark={TURN}" if name == "batch" else ""
     headers: Any = signer.sign("POST", path, query, body=body)
     return client.post(path, body, content_type="application/json", headers=headers, secure=True, QUERY_STRING=query)
 
@@ -82,6 +84,23 @@ def test_json_that_is_nested_too_deep_is_refused_and_breaks_nothing(
     slave_of_rio.master = signer.server
     slave_of_rio.save()
     assert send(client, signer, name, body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("state", {}),
+        ("state", STATE | {"mark": "what"}),
+        ("state", STATE | {"mark": 7}),
+        ("accounts", {"after": "what"}),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    client: Client, slave_of_rio: Received, signer: Signer, name: str, document: dict[str, Any]
+) -> None:
+    Received.objects.update(master=signer.server)
+    assert send(client, signer, name, json.dumps(document).encode()).status_code == 400
+    assert (Received.objects.get().change, Received.objects.get().mark) == (7, None)
 
 
 def test_a_bundle_whose_head_is_nested_too_deep_is_refused() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from posthouse.cli import cluster_keys, cluster_state
+from posthouse.cli import cluster_decide, cluster_keys, cluster_state
 from posthouse.cli.administering import ready, sentences, server
 from posthouse.cli.errors import Stop
 
@@ -115,6 +115,7 @@ def reset(confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] 
 
 cluster_state.register(app)
 app.command()(cluster_keys.keys)
+cluster_decide.register(app)
 
 
 def _compare(found: Any, expected: str | None) -> None:

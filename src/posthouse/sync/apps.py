@@ -20,12 +20,22 @@ class SyncConfig(AppConfig):
         from posthouse.jobs import worker
         from posthouse.notices import conditions
         from posthouse.sync import automatic, feed, receivers, runs, telling  # noqa: F401 - the receivers connect themselves
+        from posthouse.web import configuration
+        from posthouse.web.configuration import Section
 
         worker.register(worker.Kind("sync", runs.due, runs.run, concurrency=4))
         worker.register_periodic("automatic sync", automatic.LOOK_SECONDS, automatic.start_due)
         worker.register_periodic("forget old syncs", 3600, automatic.forget_old)
         worker.register_periodic("shorten the list of changes", 3600, feed.compact)
         conditions.register(telling.conditions)
+        configuration.register(
+            Section(
+                "Sync and guard",
+                "sync:configure",
+                "refresh",
+                "How often slaves are synced, how often that may fail, and how many accounts may vanish at once.",
+            )
+        )
         post_migrate.connect(_install_triggers, sender=self)
 
 

@@ -19,8 +19,6 @@ from posthouse.sync.batches import Batch
 from posthouse.sync.models import Received, Stray
 from posthouse.sync.shared import SHARED, Shared
 
-MANY, SHARE = 20, 0.2
-"""More removals at once than both, by an automatic sync, look like a mistake at the master."""
 STRAYS = 5_000
 
 
@@ -48,20 +46,19 @@ def received(master: Server) -> Received:
     return row
 
 
-def begin(master: Server, turn: UUID, change: int, root: str, *, anew: bool) -> tuple[Received, bool]:
+def begin(state: Received, turn: UUID, mark: UUID, change: int, root: str, *, anew: bool) -> tuple[Received, bool]:
     """Give the word to a sync, and return how far this copy is, and whether it equals the master's at a change.
 
     Whatever is still on its way from another sync is refused from now on. `anew` computes the digest from the rows.
     """
-    state = received(master)
     if anew:
         digest.forget()
     # A copy that was never made, or is half made, is not worth the look.
     equal = bool(state.change) and state.sweep is None and digest.fingerprint().root == root
-    state.turn, state.step = turn, 0
+    state.turn, state.step, state.mark = turn, 0, mark
     if equal:
         state.change = change
-    state.save(update_fields=["turn", "step", "change", "at"])
+    state.save(update_fields=["turn", "step", "mark", "change", "at"])
     return state, equal
 
 
@@ -75,23 +72,24 @@ def compare(master: Server, turn: UUID) -> digest.Buckets:
     return digest.buckets()
 
 
-def take(batch: Batch, master: Server, turn: UUID, step: int) -> dict[str, Any]:
+def take(batch: Batch, master: Server, turn: UUID, step: int, mark: UUID) -> dict[str, Any]:
     """Take over a batch, and return what became of it. One that was taken already does nothing.
 
+    `mark` was made at the master after the rows of the batch were read there.
     Raises Refusal when it does not fit.
     """
     state = received(master)
     taken = (state.turn, state.step) == (turn, step + 1)
-    answer: dict[str, Any] = dict(state.answer) if taken else _take(batch, state, turn, step)
+    answer: dict[str, Any] = dict(state.answer) if taken else _take(batch, state, turn, step, mark)
     if batch.proof:
         answer["equal"] = digest.fingerprint().root == batch.proof
     return answer
 
 
-def settle(master: Server, turn: UUID, step: int, upto: int, *, by_hand: bool) -> int:
+def settle(master: Server, turn: UUID, step: int, upto: int) -> int:
     """End a comparison: remove what the master does not have, softly, and return how many rows that were.
 
-    From now on this copy has everything up to a change. Raises Refusal when much would go and nobody asked for it.
+    From now on this copy has everything up to a change.
     """
     state = received(master)
     if (state.turn, state.step) == (turn, step + 1):
@@ -99,17 +97,7 @@ def settle(master: Server, turn: UUID, step: int, upto: int, *, by_hand: bool) -
     with transaction.atomic():
         removed = 0
         for shared in SHARED:
-            strays = Stray.objects.filter(kind=shared.name).count()
-            present = shared.rows().filter(removed_at=None).count() if strays else 0
-            if not by_hand and strays > max(MANY, SHARE * present):
-                raise Refusal(
-                    409,
-                    f"{strays} of {present} {shared.name} would be removed here at once. If that is meant, start"
-                    " the sync by hand.",
-                    Kind.ADMINISTRATOR,
-                    "many",
-                )
-            if strays:
+            if Stray.objects.filter(kind=shared.name).exists():
                 where = f"id IN (SELECT key FROM sync_stray WHERE kind = %s) AND {writing.may_go(shared)}"
                 removed += writing.remove(shared, where, [shared.name])
         Stray.objects.all().delete()
@@ -117,12 +105,12 @@ def settle(master: Server, turn: UUID, step: int, upto: int, *, by_hand: bool) -
     return removed
 
 
-def _take(batch: Batch, state: Received, turn: UUID, step: int) -> dict[str, int]:
+def _take(batch: Batch, state: Received, turn: UUID, step: int, mark: UUID) -> dict[str, int]:
     if batch.upto and batch.after != state.change:
         raise _misfit()
     try:
         with transaction.atomic():
-            _step(state, turn, step, **_progress(batch))
+            _step(state, turn, step, mark=mark, **_progress(batch))
             with triggers.quiet() if batch.range else nullcontext():
                 answer = asdict(_apply(batch))
             Received.objects.filter(pk=state.pk).update(answer=answer)

@@ -13,21 +13,53 @@ from posthouse.cluster import servers
 from posthouse.cluster.errors import Refusal
 from posthouse.cluster.incoming import document, require_licence, require_same_version, signed
 from posthouse.cluster.signatures import Caller
-from posthouse.sync import batches, copying
+from posthouse.sync import batches, comparing, copying
+
+MOST_BUCKETS = 500
 
 
 @require_POST
 @signed()
 def state(request: HttpRequest, caller: Caller) -> dict[str, Any]:
-    """Say how far the copy is, and whether it equals the master's."""
+    """Say how far the copy is, and whether it equals the master's; or which mark it was told last, if another one."""
     require_same_version(caller)
     require_licence()
     servers.note_report(caller.server, document(request))
     match document(request):
-        case {"turn": str(turn), "change": int(change), "root": str(root), "anew": bool(anew)}:
-            received, equal = copying.begin(caller.server, _uuid(turn), change, root, anew=anew)
-            return {"change": received.change, "equal": equal, "sweep": received.sweep, **servers.report()}
+        case {
+            "turn": str(turn),
+            "change": int(change),
+            "root": str(root),
+            "anew": bool(anew),
+            "mark": str(mark),
+            "after": str(after),
+            "force": bool(force),
+        }:
+            received = copying.received(caller.server)
+            last = received.mark.hex if received.mark else ""
+            # A copy from before there were marks is known by its number.
+            if not force and (last not in {mark, after} or (not last and received.change > change)):
+                return {"told": False, "mark": last, "change": received.change}
+            received, equal = copying.begin(received, _uuid(turn), _uuid(mark), change, root, anew=anew)
+            answer = {"told": True, "change": received.change, "equal": equal, "sweep": received.sweep}
+            return answer | servers.report()
     raise _unreadable()
+
+
+@require_POST
+@signed()
+def accounts(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    """List some of the accounts here: those behind an id, or those in some buckets; or say how many there are."""
+    require_same_version(caller)
+    copying.received(caller.server)
+    match document(request):
+        case {"after": ""}:
+            return {"accounts": comparing.behind("")}
+        case {"after": str(after)}:
+            return {"accounts": comparing.behind(_uuid(after).hex)}
+        case {"buckets": list(names)} if all(isinstance(name, str) for name in names) and len(names) <= MOST_BUCKETS:
+            return {"accounts": comparing.in_buckets(names) if names else []}
+    return {"count": comparing.count()}
 
 
 @require_POST
@@ -48,7 +80,8 @@ def batch(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     require_same_version(caller)
     copying.received(caller.server)  # before anything of it is unpacked: only the master may have that done
     try:
-        return copying.take(batches.loads(request.body), caller.server, *_place(request.GET.dict()))
+        place = request.GET.dict()
+        return copying.take(batches.loads(request.body), caller.server, *_place(place), _uuid(place.get("mark")))
     except batches.BatchError as error:
         raise Refusal(400, f"The batch cannot be read: {error}.") from error
 
@@ -61,8 +94,8 @@ def finish(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     content = document(request)
     turn, step = _place(content)
     match content:
-        case {"upto": int(upto), "by_hand": bool(by_hand)}:
-            return {"removed": copying.settle(caller.server, turn, step, upto, by_hand=by_hand)}
+        case {"upto": int(upto)}:
+            return {"removed": copying.settle(caller.server, turn, step, upto)}
     raise _unreadable()
 
 

@@ -10,7 +10,7 @@ from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.licensing import seats
 from posthouse.sync import runs
-from posthouse.sync.models import Copy, Received, Run
+from posthouse.sync.models import Copy, Hold, Received, Run
 
 Role = Server.Role
 
@@ -23,6 +23,8 @@ class Entry:
     copy: Copy | None = None
     run: Run | None = None
     received: Received | None = None
+    hold: Hold | None = None
+    """A sync of it that waits for a decision."""
 
     @property
     def active(self) -> bool:
@@ -93,6 +95,10 @@ def _with_status(this: Server, listed: list[Server]) -> list[Entry]:
         ids = [server.pk for server in listed if not server.is_self]
         copies = {copy.server_id: copy for copy in Copy.objects.filter(server__in=ids)}
         under_way = {run.server_id: run for run in Run.objects.filter(server__in=ids, state__in=runs.OPEN)}
-        return [Entry(server, copies.get(server.pk), under_way.get(server.pk)) for server in listed]
+        holds = {hold.pk: hold for hold in Hold.objects.filter(server__in=ids, approved_at=None)}
+        return [
+            Entry(server, copies.get(server.pk), under_way.get(server.pk), hold=holds.get(server.pk))
+            for server in listed
+        ]
     received = Received.objects.first() if this.role == Role.SLAVE else None
     return [Entry(server, received=received if server.is_self else None) for server in listed]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from posthouse.cluster.models import Server
@@ -60,6 +62,21 @@ class Bucket(models.Model):
         return f"{self.kind} {self.name}"
 
 
+class Mark(models.Model):
+    """On the master: a random mark beside the number of a change, made before a slave is sent anything of it.
+
+    A slave keeps the last mark that it was told. A master that does not know that mark was set back to an older
+    backup since, whatever its numbers have grown to.
+    """
+
+    number = models.PositiveBigIntegerField(primary_key=True, help_text="the newest change when the mark was made")
+    token = models.UUIDField(default=uuid4, unique=True)
+    made_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.token} at change {self.number}"
+
+
 class Copy(models.Model):
     """On the master: what is known of one slave's copy."""
 
@@ -74,6 +91,7 @@ class Copy(models.Model):
     synced_at = models.DateTimeField(null=True, blank=True, help_text="end of the last sync that succeeded")
     acknowledged = models.PositiveBigIntegerField(default=0, help_text="the last change that it has")
     failures = models.PositiveIntegerField(default=0, help_text="automatic syncs that failed in a row")
+    told = models.UUIDField(null=True, blank=True, help_text="the mark that it was told last")
 
     def __str__(self) -> str:
         return f"{self.server_id} {self.status}"
@@ -121,6 +139,7 @@ class Received(models.Model):
     step = models.PositiveBigIntegerField(default=0, help_text="which of its batches is expected next")
     answer = models.JSONField(default=dict, help_text="what was answered to the last batch, should it be lost")
     sweep = models.JSONField(null=True, help_text="how far a full copy is that was not ended yet")
+    mark = models.UUIDField(null=True, blank=True, help_text="the last mark that the master told")
     at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
@@ -136,3 +155,84 @@ class Stray(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+
+class Hold(models.Model):
+    """On the master: a sync that was stopped before it did anything, until an administrator decides."""
+
+    class Cause(models.TextChoices):
+        VANISHING = "vanishing", "Many accounts would vanish"
+        HISTORY = "history", "The database of the master is older than the copy"
+
+    server = models.OneToOneField(Server, on_delete=models.CASCADE, primary_key=True, related_name="hold")
+    cause = models.CharField(max_length=10, choices=Cause)
+    at = models.DateTimeField(help_text="since when this is asked")
+    present = models.PositiveBigIntegerField(help_text="accounts on the slave")
+    vanishing = models.PositiveBigIntegerField()
+    changing = models.PositiveBigIntegerField()
+    appearing = models.PositiveBigIntegerField()
+    mark = models.UUIDField(null=True, blank=True, help_text="the mark that the slave had")
+    question = models.CharField(max_length=64, help_text="SHA-256 of everything that the decision is about, hex")
+    approved_by = models.CharField(max_length=200, blank=True, default="")
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.cause} at {self.server_id}"
+
+
+class HeldAccount(models.Model):
+    """An account of the slave that a held sync would make vanish, or change; or one that it would bring."""
+
+    class Fate(models.TextChoices):
+        VANISHES = "vanishes", "Vanishes"
+        CHANGES = "changes", "Changes"
+        APPEARS = "appears", "Appears"
+
+    hold = models.ForeignKey(Hold, on_delete=models.CASCADE, related_name="accounts")
+    account = models.UUIDField()
+    fate = models.CharField(max_length=8, choices=Fate)
+    login = models.CharField(max_length=150)
+    name = models.CharField(max_length=200)
+    email = models.CharField(max_length=254)
+
+    class Meta:
+        indexes = [models.Index(fields=["hold", "fate", "login", "id"], name="held_by_login")]
+
+    def __str__(self) -> str:
+        return f"{self.login} {self.fate}"
+
+
+def _interval() -> int:
+    return int(settings.POSTHOUSE.sync_seconds)
+
+
+def _failures() -> int:
+    return int(settings.POSTHOUSE.sync_failures)
+
+
+class Rhythm(models.Model):
+    """How often slaves are synced, and how often that may fail: what administrators have set. One row (D8)."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    interval = models.PositiveIntegerField(
+        "Seconds between two automatic syncs",
+        default=_interval,
+        validators=[MinValueValidator(5), MaxValueValidator(86_400)],
+        help_text="when nothing changes: a change is sent at once",
+    )
+    failures = models.PositiveIntegerField(
+        "Automatic syncs that may fail in a row",
+        default=_failures,
+        validators=[MaxValueValidator(1000)],
+        help_text="with one more the slave is OUT OF SYNC",
+    )
+
+    def __str__(self) -> str:
+        return f"every {self.interval} s, {self.failures} failures"
+
+    @classmethod
+    def in_force(cls) -> Rhythm:
+        """Return what administrators have set, or until they do what the options of this installation say."""
+        return cls.objects.filter(pk=cls.ONLY).first() or cls()

@@ -14,7 +14,7 @@ from posthouse.cluster.models import Server
 from posthouse.cluster.pairing import PairingRefused
 from posthouse.jobs.models import State
 from posthouse.sync import runs
-from posthouse.sync.models import Copy, Received, Run
+from posthouse.sync.models import Copy, Hold, Received, Run
 
 
 @receiver(signals.server_added)
@@ -29,6 +29,7 @@ def prepare_copy(server: Server, **_: Any) -> None:
             "synced_at": None,
             "acknowledged": 0,
             "failures": 0,
+            "told": None,
         },
     )
 
@@ -45,6 +46,7 @@ def end_copy(server: Server, **_: Any) -> None:
         lease_until=None,
     )
     Copy.objects.filter(server=server).delete()
+    Hold.objects.filter(server=server).delete()
     User.objects.filter(home=server).update(home=servers.this(), home_by_hand=False)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
@@ -16,8 +15,8 @@ from posthouse.jobs.job import Job
 from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
 from posthouse.licensing import licences
-from posthouse.sync import telling
-from posthouse.sync.models import Copy, Run
+from posthouse.sync import holds, telling
+from posthouse.sync.models import Copy, Hold, Rhythm, Run
 from posthouse.sync.sending import Sending, Unproven
 
 OPEN = (State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD)
@@ -67,9 +66,14 @@ def run(job: Job[Run]) -> None:
     if row.attempts > ATTEMPTS:
         _failed(row, "The sync was broken off each time it was tried. The log of this server says more.")
         return
+    if row.kind == Run.Kind.AUTOMATIC and not Copy.objects.filter(server=row.server, status=Copy.Status.OK).exists():
+        leases.fail(row, f"{row.server.name} is OUT OF SYNC. Only a Sync by hand brings it back.")
+        return
     job.note(started_at=row.started_at or timezone.now())
     try:
         change = Sending(job).run()
+    except holds.Held as held:
+        _held(row, held)
     except (CallError, Unproven) as error:
         _failed(row, str(error))
     else:
@@ -90,26 +94,46 @@ def _succeeded(row: Run, change: int) -> None:
             synced_at=now,
             acknowledged=change,
         )
+        held = Hold.objects.filter(server_id=row.server_id).delete()[0]
         _forget_idle(row)
         # A slave that was never synced has never been lost: nobody was told so.
-        if before is not None and before.status == Copy.Status.OUT_OF_SYNC and before.synced_at is not None:
+        lost = before is not None and before.status == Copy.Status.OUT_OF_SYNC
+        if before is not None and lost and (held or before.synced_at is not None):
             telling.well_again(row.server, before.since)
 
 
 def _failed(row: Run, error: str) -> None:
-    now = timezone.now()
-    allowed = settings.POSTHOUSE.sync_failures
+    """End a run as failed. Of automatic ones that fail in a row, one more than allowed puts the slave OUT OF SYNC."""
+    allowed = Rhythm.in_force().failures
     with transaction.atomic():
         if not leases.fail(row, error):
             return
         copy = Copy.objects.filter(server_id=row.server_id)
-        if copy.filter(status=Copy.Status.OUT_OF_SYNC).update(reason=error):
-            return
-        copy.update(failures=F("failures") + 1, reason=error)
-        lost = copy.filter(failures__gt=allowed, status=Copy.Status.OK)
-        if lost.update(status=Copy.Status.OUT_OF_SYNC, since=now):
+        if row.kind == Run.Kind.AUTOMATIC:
+            copy.filter(status=Copy.Status.OK).update(failures=F("failures") + 1)
+        copy.update(reason=error)
+        if _lose(copy.filter(failures__gt=allowed)):
             telling.out_of_sync(copy.select_related("server").get())
             log.error("server is out of sync", server=row.server.name, reason=error)
+
+
+def _held(row: Run, held: holds.Held) -> None:
+    """End a run that an administrator must decide about. The slave is OUT OF SYNC until he has."""
+    with transaction.atomic():
+        if not leases.fail(row, str(held)):
+            return
+        copy = Copy.objects.filter(server_id=row.server_id)
+        copy.update(reason=str(held))
+        lost = _lose(copy)
+        if holds.place(row.server, held) or lost:
+            telling.held(Hold.objects.select_related("server").get(server_id=row.server_id), str(held))
+            log.error("sync is held", server=row.server.name, reason=str(held))
+
+
+def _lose(copy: QuerySet[Copy]) -> bool:
+    """Put a slave OUT OF SYNC; False when it is so already, or none is given."""
+    lost = copy.filter(status=Copy.Status.OK).update(status=Copy.Status.OUT_OF_SYNC, since=timezone.now())
+    return lost > 0
 
 
 def _forget_idle(row: Run) -> None:

@@ -21,10 +21,11 @@ from posthouse.cluster import servers
 from posthouse.cluster.calls import call
 from posthouse.cluster.errors import NotPosthouse, Refused
 from posthouse.jobs.job import Job
-from posthouse.sync import batches, digest, feed
+from posthouse.sync import batches, digest, feed, marks
 from posthouse.sync.batches import Batch
 from posthouse.sync.digest import Fingerprint
-from posthouse.sync.models import Run
+from posthouse.sync.guarding import Guarding
+from posthouse.sync.models import Copy, Mark, Run
 from posthouse.sync.shared import BY_NAME, SHARED, Shared
 
 ROUNDS = 6
@@ -33,9 +34,6 @@ TIMEOUT_SECONDS = 600.0
 """A slave with a million users computes its digest from the rows in half a minute, on a slow machine in minutes."""
 FEW_BUCKETS = 256
 """Up to that many differing buckets, or a quarter of all, are sent by themselves; more are sent with all others."""
-
-MANY, SHARE = 20, 0.2
-"""More removals at once than both, by an automatic sync, look like a mistake here."""
 
 log = structlog.get_logger("posthouse.sync")
 
@@ -60,6 +58,9 @@ class Sending:
         self.job = job
         self.server = job.row.server
         self.by_hand = job.row.kind == Run.Kind.MANUAL
+        self.guard = Guarding(self.server, self._call)
+        self.told: UUID | None = None
+        """The mark that the slave was told last, as far as we know."""
         self.turn: UUID | None = None
         self.step = 0
         self.astray = False
@@ -70,8 +71,9 @@ class Sending:
     def run(self) -> int:
         """Bring the slave to the state of the master, and return the number of the last change that it has.
 
-        Raises CallError and Unproven; LostLease and Stopping come from the job.
+        Raises CallError, Unproven and Held; LostLease and Stopping come from the job.
         """
+        self.told = Copy.objects.values_list("told", flat=True).get(server=self.server)
         if self.by_hand:
             digest.forget()
         compared = None
@@ -96,14 +98,44 @@ class Sending:
         raise Unproven("So much changed during the sync that it did not come to an end. It goes on by itself.")
 
     def _begin(self, here: Fingerprint, *, anew: bool) -> There:
-        self.turn, self.step = uuid4(), 0
-        content = {"turn": self.turn.hex, "change": here.change, "root": here.root, "anew": anew}
-        answer = self._call("sync/state", json=content | servers.report())
-        servers.note_report(self.server, answer)
+        """Ask how far the copy is. Raises Held when it has what is not known here."""
+        answer = self._ask(here, marks.newest(), self.told, anew=anew)
+        if answer.get("told") is False:
+            # It was told another mark last than we know: by a call whose answer was lost, by this very sync before it
+            # was broken off, or by what this database was before it was set back to an older backup.
+            last = UUID(hex=answer["mark"]) if answer["mark"] else None
+            known = marks.is_known(last) if last else int(answer["change"]) <= here.change
+            if not known:
+                self.guard.history(last)
+            answer = self._ask(here, marks.newest(), last, anew=anew, force=not known)
         match answer:
             case {"change": int(change), "equal": bool(equal), "sweep": dict() | None as sweep}:
                 return There(change, equal, sweep)
         raise NotPosthouse(f"{self.server.name} does not say how far its copy is.")
+
+    def _ask(
+        self, here: Fingerprint, mark: Mark, after: UUID | None, *, anew: bool, force: bool = False
+    ) -> dict[str, Any]:
+        self.turn, self.step = uuid4(), 0
+        content = {
+            "turn": self.turn.hex,
+            "change": here.change,
+            "root": here.root,
+            "anew": anew,
+            "mark": mark.token.hex,
+            "after": after.hex if after else "",
+            "force": force,
+        }
+        answer = self._call("sync/state", json=content | servers.report())
+        servers.note_report(self.server, answer)
+        if answer.get("told"):
+            self._has_told(mark)
+        return answer
+
+    def _has_told(self, mark: Mark) -> None:
+        if mark.token != self.told:
+            self.told = mark.token
+            Copy.objects.filter(server=self.server).update(told=mark.token)
 
     def _bring(self, there: There, here: Fingerprint) -> bool:
         """Send what has changed since the last change that the slave has; whether that has made it equal."""
@@ -111,25 +143,16 @@ class Sending:
             return False
         if there.change == here.change:
             return False
-        self._guard(feed.removals(there.change, here.change))
+        self.guard.removals(feed.removals(there.change, here.change))
         self._note(total=feed.pending(there.change, here.change))
         return self._send(lambda: feed.changes(there.change, here.change, here.root))
-
-    def _guard(self, removals: int) -> None:
-        present = feed.USERS.rows().filter(removed_at=None).count() + removals if removals > MANY else 0
-        if not self.by_hand and removals > max(MANY, SHARE * present):
-            raise Unproven(
-                f"{removals} of {present} users would be removed on {self.server.name} at once. If that is meant, start"
-                " the sync by hand."
-            )
 
     def _compare(self, there: There, here: Fingerprint) -> None:
         """Send all that differs."""
         self.astray = there.sweep is None and there.change == here.change
         base, makers = self._rest(there.sweep) or self._differing(here)
         self._send(lambda: chain.from_iterable(make() for make in makers))
-        content = {**self._place(), "upto": base, "by_hand": self.by_hand}
-        answer = self._call("sync/finish", json=content)
+        answer = self._call("sync/finish", json={**self._place(), "upto": base})
         self.step += 1
         self._tally({"removed": answer["removed"]})
 
@@ -138,6 +161,7 @@ class Sending:
         match sweep:
             case {"kind": str(kind), "after": str(after), "base": int(base)} if kind in BY_NAME and feed.reaches(base):
                 place = SHARED.index(BY_NAME[kind])
+                self.guard.everything()
                 makers = [self._whole(shared, base) for shared in SHARED[place + 1 :]]
                 return base, [*([self._whole(BY_NAME[kind], base, after)] if after else []), *makers]
         return None
@@ -156,27 +180,37 @@ class Sending:
         for shared in SHARED:
             names = [name for kind, name in differing if kind == shared.name]
             if len(names) > max(FEW_BUCKETS, len([kind for kind, _ in ours if kind == shared.name]) // 4):
+                if shared is feed.USERS:
+                    self.guard.everything()
                 makers.append(self._whole(shared, here.change))
             elif names:
-                makers.append(self._some(shared, names, here.change))
+                pieces = self._pieces(shared, names)
+                if shared is feed.USERS:
+                    self.guard.buckets(pieces)
+                makers.append(self._some(shared, pieces, here.change))
         return here.change, makers
 
     def _whole(self, shared: Shared, base: int, after: str = "") -> Callable[[], Iterator[Batch]]:
         self._note(total=shared.rows().filter(id__gt=UUID(after)).count() if after else shared.rows().count())
         return lambda: feed.everything(shared, base, after)
 
-    def _some(self, shared: Shared, names: list[str], base: int) -> Callable[[], Iterator[Batch]]:
-        filled = max(1, min(shared.rows().count(), 4096))
-        at_once = max(1, min(500, feed.BATCH_ROWS * filled // max(1, shared.rows().count())))
-        return lambda: feed.of_buckets(shared, names, at_once, base)
+    def _some(self, shared: Shared, pieces: list[list[str]], base: int) -> Callable[[], Iterator[Batch]]:
+        return lambda: chain.from_iterable(feed.of_buckets(shared, names, len(names), base) for names in pieces)
+
+    def _pieces(self, shared: Shared, names: list[str]) -> list[list[str]]:
+        """Return the names of buckets in pieces that have about as many rows as a batch."""
+        rows = max(1, shared.rows().count())
+        at_once = max(1, min(500, feed.BATCH_ROWS * min(rows, 4096) // rows))
+        return [names[start : start + at_once] for start in range(0, len(names), at_once)]
 
     def _send(self, make: Callable[[], Iterator[Batch]]) -> bool:
         """Send batches, each one while the next is being made; whether the last one's proof was right."""
         equal = False
         for count, data in ahead(lambda: ((batch.count, batches.dumps(batch)) for batch in make())):
-            answer = self._call(
-                "sync/batch", query={key: str(value) for key, value in self._place().items()}, body=data
-            )
+            mark = marks.newest()  # after the rows were read: it stands for them
+            place = {key: str(value) for key, value in self._place().items()} | {"mark": mark.token.hex}
+            answer = self._call("sync/batch", query=place, body=data)
+            self._has_told(mark)
             self.step += 1
             self._tally(answer)
             self._note(sent=count, bytes=len(data))

@@ -10,7 +10,7 @@ from posthouse.cluster.models import Server
 from posthouse.notices import outbox
 from posthouse.notices.conditions import Condition
 from posthouse.notices.letters import Letter, link, moment
-from posthouse.sync.models import Copy
+from posthouse.sync.models import Copy, Hold
 
 NAMED = 3
 
@@ -32,6 +32,26 @@ def out_of_sync(copy: Copy) -> None:
         action="Test and Sync it in the Server List",
     )
     outbox.tell(outbox.administrators(), _event(server, copy.since), letter)
+
+
+def held(hold: Hold, reason: str) -> None:
+    """Tell every administrator that a sync waits for a decision. Call it in the transaction that makes it so."""
+    server = hold.server
+    letter = Letter(
+        subject=f"{server.name} is OUT OF SYNC: a sync waits for your decision",
+        text=reason,
+        facts={
+            "Server": f"{server.name}, {server.address}",
+            "Waiting since": moment(hold.at),
+            "Accounts there": str(hold.present),
+            "Would vanish": str(hold.vanishing),
+            "Would change": str(hold.changing),
+            "Would appear": str(hold.appearing),
+        },
+        link=link("sync:hold", server.pk),
+        action="See who they are, and decide",
+    )
+    outbox.tell(outbox.administrators(), f"held:{server.pk}:{hold.at.isoformat()}", letter)
 
 
 def well_again(server: Server, lost: datetime) -> None:
