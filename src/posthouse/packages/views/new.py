@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,10 +13,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from posthouse.accounts import people
 from posthouse.accounts.models import User
-from posthouse.cluster import servers
-from posthouse.packages import access, calls, drafts, forwarding, lifecycle, limits, states
+from posthouse.packages import access, calls, drafts, forwarding, lifecycle, limits, states, suggestions
 from posthouse.packages.models import Package
 
 SUGGESTIONS = 8
@@ -90,23 +89,14 @@ def discard(request: HttpRequest, package_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def recipients(request: HttpRequest) -> JsonResponse:
-    """Complete what was typed to people who can get packages: {people: [{login, name, email, home}]}."""
-    typed = request.GET.get("q", "").replace("\0", "").strip()[:150]
-    found = people.complete(typed, SUGGESTIONS, cast(User, request.user)) if typed else []
-    here = servers.this()
-    return JsonResponse(
-        {
-            "people": [
-                {
-                    "login": person.login,
-                    "name": str(person),
-                    "email": person.email,
-                    "home": (person.home or here).name,
-                }
-                for person in found
-            ]
-        }
-    )
+    """Complete what was typed to whom packages can be sent: {people: [{login, name, email, home}]}.
+
+    These are users, workgroups, and an address outside that was typed whole. `login` is how a call names them, `home`
+    where the package will go.
+    """
+    typed = request.GET.get("q", "").replace("\0", "").strip()[:254]
+    found = suggestions.complete(typed, SUGGESTIONS, cast(User, request.user)) if typed else []
+    return JsonResponse({"people": [asdict(one) for one in found]})
 
 
 def _state(package: Package) -> dict[str, Any]:

@@ -182,7 +182,7 @@ export class Recipients {
   #token(person) {
     const token = document.getElementById("token-row").content.firstElementChild.cloneNode(true);
     token.dataset.login = person.login;
-    token.title = `${person.email}, at ${person.home}`;
+    token.title = person.home ? `${person.email}, at ${person.home}` : person.email;
     token.querySelector(".token-name").textContent = person.name;
     token.querySelector(".token-home").textContent = person.home;
     const button = token.querySelector("button");
