@@ -82,7 +82,7 @@ def limits(user: User) -> Limits:
 
 def standard(role: str) -> Standard:
     """Return what holds for a role."""
-    found = Standard.objects.filter(pk=role).first()
+    found = Standard.objects.filter(role=role, removed_at=None).first()
     return found or Standard(role=role, permissions=" ".join(one.name for one in ALL if one.default))
 
 

@@ -252,13 +252,16 @@ class Policy(models.Model):
 
 
 class OutsidePolicy(models.Model):
-    """Sending to e-mail addresses that belong to no account, as administrators set it on the master. One row."""
+    """Sending to e-mail addresses that belong to no account. One row, copied from the master (M4)."""
+
+    ONLY = UUID(int=1)
 
     class Password(models.TextChoices):
         MAY = "may", "may be asked for"
         MUST = "must", "must be asked for"
 
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=ONLY, editable=False)
+    name = models.CharField(max_length=20, default="outside", editable=False)
     allowed = models.BooleanField(
         "Packages may be sent to outside e-mail addresses",
         default=True,
@@ -269,6 +272,7 @@ class OutsidePolicy(models.Model):
     )
     once = models.BooleanField("A link ends a day after everything was downloaded by it", default=False)
     password = models.CharField("A password for the link", max_length=4, choices=Password, default=Password.MAY)
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
         return "allowed" if self.allowed else "not allowed"

@@ -65,7 +65,7 @@ PASSWORD_LENGTH = 8
 
 def outside() -> OutsidePolicy:
     """Return what holds for sending to outside e-mail addresses."""
-    return OutsidePolicy.objects.first() or OutsidePolicy()
+    return OutsidePolicy.objects.filter(removed_at=None).first() or OutsidePolicy()
 
 
 @sensitive_variables("password")

@@ -9,8 +9,9 @@ from typing import Any
 from django.db import models
 from django.db.models import QuerySet
 
-from posthouse.accounts.models import Membership, User, Workgroup
+from posthouse.accounts.models import Membership, Standard, User, Workgroup
 from posthouse.cluster.models import Server
+from posthouse.packages.models import OutsidePolicy
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,19 @@ SHARED: Sequence[Shared] = (
     Shared(
         name="workgroups",
         model=Workgroup,
-        fields=("id", "name", "description", "removed_at"),
+        fields=("id", "name", "description", "senders", "removed_at"),
+        unique="name",
+    ),
+    Shared(
+        name="standards",
+        model=Standard,
+        fields=("id", "role", "permissions", "quota", "quota_days", "package_limit", "removed_at"),
+        unique="role",
+    ),
+    Shared(
+        name="outside",
+        model=OutsidePolicy,
+        fields=("id", "name", "allowed", "days", "once", "password", "removed_at"),
         unique="name",
     ),
     Shared(
