@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-ALL = ("upload", "download", "memory", "story")
+ALL = ("upload", "download", "memory", "story", "relay-line")
 HERE = Path(__file__).parent
 # Not /tmp, which may be in memory: what is written shall meet a disk.
 FOLDER = os.environ.get("POSTHOUSE_BENCHMARK_DIR")
@@ -26,7 +26,8 @@ def main(names: list[str]) -> int:
     lines: list[str] = []
     for name in names or ALL:
         with tempfile.TemporaryDirectory(prefix="posthouse-bench-", dir=FOLDER) as folder:
-            for line in import_module(f"benchmarks.{name}").run(Path(folder)):
+            module = import_module(f"benchmarks.{name.replace('-', '_')}")
+            for line in module.run(Path(folder)):
                 print(line, flush=True)
                 lines.append(line)
     if not names:

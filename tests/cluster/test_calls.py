@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
     came: list[tuple[str, dict[str, str], bytes]] = []
     connections: set[tuple[str, int]] = set()
     drop_next = False
+    waiting = threading.Event()
+    go_on = threading.Event()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -57,6 +59,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if self.path == "/wait":
+            self.waiting.set()
+            self.go_on.wait(10)
         name = self.path.split("?")[0].rsplit("/", 1)[-1]
         status, content = ANSWERS.get(name, (200, b'{"yes": true}'))
         self.send_response(status)
@@ -119,6 +124,8 @@ def port(pem: Path) -> Iterator[int]:
     thread.start()
     Handler.came.clear()
     Handler.connections.clear()
+    Handler.waiting.clear()
+    Handler.go_on.clear()
     network = calls.Network()
     with calls.through(network):
         yield server.server_address[1]

@@ -33,6 +33,7 @@ from posthouse.packages import drafts, lifecycle
 from posthouse.packages import manifest as manifests
 from posthouse.packages.models import Package
 from posthouse.relays import links, queue, sender, wire
+from posthouse.relays.lines import Steady
 from posthouse.relays.models import Link, Relay
 from posthouse.relays.wire import Gap, Item, Standing
 from posthouse.store import blobs, parts
@@ -48,6 +49,8 @@ Status = Package.Status
 
 class FakeFar:
     """A far side in memory, with the real interface. It may be told to fail at a step."""
+
+    pace = Steady()
 
     def __init__(self) -> None:
         self.got: dict[tuple[int, int], bytes] = {}

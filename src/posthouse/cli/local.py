@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,9 +43,21 @@ def free_port() -> int:
 class LocalServer:
     """One server: a folder, a port, and a process that ends with this one. Leaving the context stops it."""
 
-    def __init__(self, name: str, folder: Path, port: int | None = None, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        port: int | None = None,
+        database_url: str | None = None,
+        *,
+        host: str = HOST,
+        within: Sequence[str] = (),
+    ) -> None:
+        """`within` is a command that runs others elsewhere, such as in a network namespace, where `host` is its own."""
         self.name = name
         self.folder = folder
+        self.host = host
+        self.within = within
         self.port = port or free_port()
         self.database_url = database_url
         self.settings: dict[str, str] = {}
@@ -54,7 +67,7 @@ class LocalServer:
     @property
     def address(self) -> str:
         """The address of its first page."""
-        return f"https://{HOST}:{self.port}/aspera/faspex/"
+        return f"https://{self.host}:{self.port}/aspera/faspex/"
 
     @property
     def certificate(self) -> Path:
@@ -77,7 +90,7 @@ class LocalServer:
     def init(self) -> str:
         """Make the server, and return what was said."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        arguments = ["--name", self.name, "--host", HOST, "--port", str(self.port), "--bind", HOST]
+        arguments = ["--name", self.name, "--host", self.host, "--port", str(self.port), "--bind", self.host]
         arguments += ["--data-dir", str(self.folder / "data")]
         if self.database_url:
             arguments += ["--database-url", self.database_url]
@@ -160,7 +173,7 @@ class LocalServer:
         return Client(self.address, certificate=self.certificate)
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "posthouse.cli", *arguments]
+        return [*self.within, sys.executable, "-m", "posthouse.cli", *arguments]
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTHOUSE_", "DJANGO_"))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import ssl
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from django.conf import settings
 
-from posthouse.cluster import unreachable
+from posthouse.cluster import sockets, unreachable
 
 TIMEOUT_SECONDS = 10.0
 
@@ -62,7 +61,7 @@ def own_fingerprint() -> str:
 
 def _show(host: str, port: int, timeout: float, context: ssl.SSLContext) -> str:
     with (
-        socket.create_connection((host, port), timeout) as plain,
+        sockets.connect_plain(host, port, settings.POSTHOUSE.proxy, timeout) as plain,
         context.wrap_socket(plain, server_hostname=host) as secure,
     ):
         return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()

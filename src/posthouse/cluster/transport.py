@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 import urllib3
+from django.conf import settings
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -19,7 +21,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from posthouse.cluster import certificate, unreachable
+from posthouse.cluster import certificate, sockets, unreachable
 from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.errors import Broken, CallError, Failed, NoConnection, WrongCertificate
 
@@ -92,7 +94,7 @@ class Network:
         limit: int,
     ) -> Reply:
         """Send a request and return the answer: see Transport."""
-        outgoing = body if isinstance(body, bytes) else _Outgoing(body)
+        outgoing = body if isinstance(body, bytes) else guarded(body)
         try:
             response = self._pool(place).urlopen(
                 method,
@@ -111,7 +113,7 @@ class Network:
                     response.close()
                     raise Failed(f"The answer of {place.host} is longer than the {limit} bytes that fit here.")
                 response.release_conn()
-        except _BodyFailed as failed:
+        except BodyFailed as failed:
             raise failed.cause from None
         except (HTTPError, OSError) as error:
             raise _explain(error, place) from error
@@ -131,16 +133,12 @@ class Network:
     def _pool(self, place: Place) -> urllib3.HTTPSConnectionPool:
         with self._lock:
             if place not in self._pools:
-                context = ssl.create_default_context()
-                if place.pin:
-                    context.check_hostname = False
-                    context.verify_mode = ssl.CERT_NONE
                 pool = urllib3.HTTPSConnectionPool(
                     place.host,
                     place.port,
                     maxsize=CONNECTIONS,
                     block=False,
-                    ssl_context=context,
+                    ssl_context=sockets.context_for(place.pin),
                     assert_fingerprint=place.pin or None,
                 )
                 pool.ConnectionCls = _Connection
@@ -149,7 +147,16 @@ class Network:
 
 
 class _Connection(HTTPSConnection):
-    """Gives each piece of the body its own time; urllib3 would grant it the time to connect only."""
+    """Goes through the proxy, is tuned, and gives each piece of the body its own time.
+
+    urllib3 would grant the whole body the time to connect only.
+    """
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return sockets.connect_plain(self.host, self.port, settings.POSTHOUSE.proxy)
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
 
     def send(self, data: Any) -> None:
         if self.sock is None:
@@ -159,12 +166,17 @@ class _Connection(HTTPSConnection):
         super().send(data)
 
 
-class _BodyFailed(Exception):
+class BodyFailed(Exception):
     """Carries an error of the body past urllib3, which would take a broken disk for a broken line."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+def guarded(body: Iterable[bytes]) -> Iterable[bytes]:
+    """Return a body whose own errors come out as BodyFailed."""
+    return _Outgoing(body)
 
 
 class _Outgoing:
@@ -179,8 +191,28 @@ class _Outgoing:
             except StopIteration:
                 return
             except Exception as error:  # whatever it is, it is the caller's
-                raise _BodyFailed(error) from error
+                raise BodyFailed(error) from error
             yield piece
+
+
+def explain(error: OSError, place: Place) -> CallError:
+    """Return the sentence for a connection that could not be made."""
+    if isinstance(error, sockets.WrongPin):
+        return _wrong_pin(place)
+    if isinstance(error, sockets.ProxyRefused):
+        return NoConnection(
+            f"The proxy does not lead to {place.host}, port {place.port}: {error}. Check the setting proxy, and what"
+            " the proxy allows."
+        )
+    return unreachable.explain(error, place.host, place.port)
+
+
+def _wrong_pin(place: Place) -> CallError:
+    return WrongCertificate(
+        f"The certificate at {place.host}, port {place.port} is not the one that was pinned when the servers were"
+        " paired. If it was renewed, open the server in the Server List and choose Test; if not, somebody may stand"
+        " between."
+    )
 
 
 def _explain(error: HTTPError | OSError, place: Place) -> CallError:
@@ -191,14 +223,11 @@ def _explain(error: HTTPError | OSError, place: Place) -> CallError:
             if isinstance(inner, ssl.SSLCertVerificationError):
                 return unreachable.explain(inner, place.host, place.port)
             if "Fingerprints did not match" in str(error):
-                return WrongCertificate(
-                    f"The certificate at {where} is not the one that was pinned when the servers were paired. If it was"
-                    " renewed, open the server in the Server List and choose Test; if not, somebody may stand between."
-                )
+                return _wrong_pin(place)
             return NoConnection(f"What answers at {where} does not speak HTTPS. Check the port.")
         case NewConnectionError() | ConnectTimeoutError():
             cause = error.__cause__
-            return unreachable.explain(cause if isinstance(cause, OSError) else TimeoutError(), place.host, place.port)
+            return explain(cause if isinstance(cause, OSError) else TimeoutError(), place)
         case ReadTimeoutError() | TimeoutError():
             return Broken(f"{where} took too long to answer.")
         case ProtocolError():

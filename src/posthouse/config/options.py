@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -53,6 +54,9 @@ class Options(BaseSettings):
     """Processes that answer requests."""
     relay_workers: int = Field(default=4, ge=1, le=64)
     """Relays that run at the same time."""
+
+    proxy: str | None = None
+    """HTTP proxy through which other servers are called, as http://host:port (with user:password@ if it wants one)."""
 
     sync_seconds: int = Field(default=60, ge=5, le=86400)
     """Seconds between two automatic syncs of a slave when nothing changes; a change is sent at once."""
@@ -111,6 +115,15 @@ class Options(BaseSettings):
             if not all(c.isascii() and (c.isalnum() or c in "-_.") for c in part) or part in {".", ".."}:
                 raise ValueError("takes letters, digits, - _ . and / only, for example /aspera/faspex")
         return "/" + "/".join(parts)
+
+    @field_validator("proxy")
+    @classmethod
+    def _plain_proxy(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+                raise ValueError("takes the address of an HTTP proxy, for example http://proxy.example.com:3128")
+        return value
 
     @field_validator("mail_from")
     @classmethod

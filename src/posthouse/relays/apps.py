@@ -15,8 +15,11 @@ class RelaysConfig(AppConfig):
         """Import what registers itself."""
         from posthouse.cluster.testing import register
         from posthouse.relays import (
+            checks,
             testing,
             work,  # noqa: F401
         )
+        from posthouse.web import health
 
         register("relay endpoint", testing.endpoint)
+        health.register(checks.facts)

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -18,7 +18,8 @@ from posthouse.cluster.incoming import authenticate_scope
 from posthouse.cluster.signatures import Caller
 from posthouse.lib.asgi import Receive, Scope, Send
 from posthouse.lib.threads import in_thread
-from posthouse.relays import intake, receiver, wire
+from posthouse.relays import arrived, intake, receiver, wire
+from posthouse.relays.arrived import Place
 from posthouse.relays.wire import Standing
 from posthouse.store.errors import DigestMismatch, StoreError, StoreFull
 
@@ -33,6 +34,22 @@ IDLE_SECONDS = 60.0
 """A body of which nothing comes for so long is given up, so that its part can be sent over another connection."""
 
 log = structlog.get_logger("posthouse.relays")
+
+
+class Taker(Protocol):
+    """What takes the bytes of a part, or of some of it."""
+
+    def write(self, *pieces: bytes) -> None:
+        """Take the next bytes."""
+        ...
+
+    def finish(self) -> None:
+        """Record them as safely here."""
+        ...
+
+    def close(self) -> None:
+        """Stop, in any case."""
+        ...
 
 
 class Gone(Exception):
@@ -73,7 +90,13 @@ async def _answer(scope: Scope, receive: Receive) -> dict[str, Any]:
             data = await _whole(receive, caller, length, wire.MANIFEST_LIMIT)
             return _told(await _to_its_end(receiver.take_manifest, caller, relay, data))
         case "PUT", "parts", file, part if file.isdecimal() and part.isdecimal():
-            await _part(receive, caller, relay, int(file), int(part), length)
+            await _part(receive, length, intake.begin, caller, relay, int(file), int(part), length)
+            return {}
+        case "PUT", "parts", file, part, start, digest if all(
+            number.isdecimal() and len(number) <= 18 for number in (file, part, start)
+        ):
+            where = Place(int(file), int(part), int(start), length)
+            await _part(receive, length, arrived.begin, caller, relay, where, _digest(digest))
             return {}
         case "PUT", "bundle":
             data = await _whole(receive, caller, length, wire.BUNDLE_LIMIT)
@@ -104,9 +127,18 @@ def _length(scope: Scope) -> int:
     raise Refusal(411, "The call does not say how long its body is.")
 
 
-async def _part(receive: Receive, caller: Caller, relay: UUID, file: int, number: int, length: int) -> None:
-    """Take a part in as it comes; nothing holds more than a gathering of it."""
-    part = await _to_its_end(intake.begin, caller, relay, file, number, length)
+def _digest(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise Refusal(404, "There is no such call between servers.") from error
+
+
+async def _part(
+    receive: Receive, length: int, begin: Callable[P, Taker | None], /, *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Take a part, or some of it, in as it comes; nothing holds more than a gathering of it."""
+    part = await _to_its_end(begin, *args, **kwargs)
     if part is None:
         return  # it is here; the body need not be read
     try:

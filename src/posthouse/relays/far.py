@@ -14,6 +14,7 @@ from posthouse.cluster.errors import NotPosthouse
 from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import digest_field
 from posthouse.relays import wire
+from posthouse.relays.lines import Lines, Pace, Steady
 from posthouse.relays.wire import Item, Standing
 
 MANIFEST_SECONDS = 300.0
@@ -22,6 +23,9 @@ MANIFEST_SECONDS = 300.0
 
 class Far(Protocol):
     """What a relay asks of the server that it goes to. Each may raise CallError, and may be asked again."""
+
+    pace: Pace
+    """How much may be under way."""
 
     def offer(self, package: UUID, size: int) -> Standing:
         """Offer the package and return how far it is there."""
@@ -33,6 +37,24 @@ class Far(Protocol):
 
     def part(self, file: int, part: int, *, algorithm: str, digest: bytes, length: int, body: Iterator[bytes]) -> None:
         """Send one part; when this returns, it is safely there."""
+        ...
+
+    def stretch(
+        self,
+        file: int,
+        part: int,
+        start: int,
+        *,
+        algorithm: str,
+        digest: bytes,
+        part_digest: bytes,
+        length: int,
+        body: Iterator[bytes],
+    ) -> None:
+        """Send some bytes of a part, from `start` on; when this returns, they are safely there.
+
+        `digest` is theirs, `part_digest` that of all of the part.
+        """
         ...
 
     def bundle(self, items: Sequence[Item]) -> None:
@@ -51,9 +73,12 @@ class Far(Protocol):
 class FarServer:
     """The far side over signed calls. Safe to use from several threads."""
 
-    def __init__(self, server: Server, relay: UUID, fence: int) -> None:
+    def __init__(self, server: Server, relay: UUID, fence: int, lines: Lines | None = None) -> None:
+        """The calls go by `lines`; without, by the network that all calls go through."""
         self.server = server
         self.fence = fence
+        self.pace: Pace = lines or Steady()
+        self._lines = lines
         self._path = f"relay/{relay}"
 
     def offer(self, package: UUID, size: int) -> Standing:
@@ -68,6 +93,27 @@ class FarServer:
         """Send one part; its digest is known, so nothing is digested here."""
         self._call(
             "PUT", f"parts/{file}/{part}", body=body, length=length, content_digest=digest_field(algorithm, digest)
+        )
+
+    def stretch(
+        self,
+        file: int,
+        part: int,
+        start: int,
+        *,
+        algorithm: str,
+        digest: bytes,
+        part_digest: bytes,
+        length: int,
+        body: Iterator[bytes],
+    ) -> None:
+        """Send some bytes of a part."""
+        self._call(
+            "PUT",
+            f"parts/{file}/{part}/{start}/{part_digest.hex()}",
+            body=body,
+            length=length,
+            content_digest=digest_field(algorithm, digest),
         )
 
     def bundle(self, items: Sequence[Item]) -> None:
@@ -104,6 +150,7 @@ class FarServer:
                 content_digest=content_digest,
                 fence=self.fence,
                 timeout=timeout,
+                transport=self._lines,
             )
         finally:
             close_old_connections()  # signing reads the database, and the threads of a relay come and go

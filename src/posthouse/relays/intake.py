@@ -41,7 +41,7 @@ class Intake:
         Raises DigestMismatch, StoreError, ValueError when bytes are missing, Refusal when the sender was overtaken.
         """
         piece = self._writer.seal(self._expected)
-        _record(self.arrival, {self._writer.blob: [piece]})
+        record(self.arrival, {self._writer.blob: [piece]})
 
     def close(self) -> None:
         """Stop, and let others write this part."""
@@ -59,12 +59,12 @@ def begin(caller: Caller, relay: UUID, file: int, number: int, length: int) -> I
     arrival = receiver.enter(caller, relay)
     if arrival.state == Arrival.State.COMMITTED:
         return None
-    blob = _blobs(arrival, [file])[file]
+    blob = blobs_of(arrival, [file])[file]
     if caller.algorithm != blob.algorithm:
         raise Refusal(422, f"The part must come with its {blob.algorithm} digest.")
     if length != _length(blob, number):
         raise Refusal(422, f"Part {number} of file {file} has {_length(blob, number)} bytes, not {length}.")
-    lock = _lock(blob, number)
+    lock = lock_part(blob, number)
     try:
         # After the lock, so that it stays true: a part that is recorded is never written to again.
         if not Part.objects.filter(blob=blob, number=number).exists():
@@ -85,7 +85,7 @@ def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
         items = list(wire.unpack(bundle))
     except wire.WireError as error:
         raise Refusal(422, str(error)) from error
-    known = _blobs(arrival, sorted({item.file for item in items}))
+    known = blobs_of(arrival, sorted({item.file for item in items}))
     for item in items:
         blob = known[item.file]
         if len(item.data) != _length(blob, item.part):
@@ -103,16 +103,17 @@ def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
             with blobs.writer(blob, item.part) as writer:
                 writer.write(item.data)
                 pieces.setdefault(blob.id, []).append(writer.seal(item.digest))
-    _record(arrival, pieces)
+    record(arrival, pieces)
 
 
-def _record(arrival: Arrival, pieces: dict[UUID, list[Piece]]) -> None:
+def record(arrival: Arrival, pieces: dict[UUID, list[Piece]]) -> None:
+    """Record parts as safely here. Raises Refusal when the sender was overtaken."""
     with transaction.atomic():
         receiver.progress(arrival)  # first: a sender that was overtaken while it sent records nothing
         many.record(pieces)
 
 
-def _blobs(arrival: Arrival, files: Sequence[int]) -> dict[int, Blob]:
+def blobs_of(arrival: Arrival, files: Sequence[int]) -> dict[int, Blob]:
     """Return the blobs of these files. Raises Refusal when the package has no such file."""
     found = ArrivalFile.objects.filter(arrival=arrival, number__in=files).select_related("blob")
     known = {file.number: file.blob for file in found}
@@ -138,16 +139,17 @@ def _damaged(number: int) -> Refusal:
 _FLOCK = struct.Struct("hhqqi")
 
 
-def _lock(blob: Blob, number: int) -> int:
-    """Keep others, in whatever process, from writing this part until the descriptor is closed.
+def lock_part(blob: Blob, number: int, start: int = 0, length: int | None = None) -> int:
+    """Keep others, in whatever process, from writing this part, or this much of it, until the descriptor is closed.
 
     Otherwise a connection that was thought dead could wake up and write into a part that has been verified since.
     The lock belongs to the open file, not to the process (fcntl(2), F_OFD_SETLK): threads exclude each other too.
     """
-    offset, length = parts.span(number, blob.size, blob.part_size)
+    offset, whole = parts.span(number, blob.size, blob.part_size)
+    length = whole if length is None else length
     opened = _open(blob)
     try:
-        fcntl.fcntl(opened, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset, length, 0))
+        fcntl.fcntl(opened, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset + start, length, 0))
     except OSError as error:
         os.close(opened)
         if error.errno not in {errno.EAGAIN, errno.EACCES}:

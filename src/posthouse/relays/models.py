@@ -84,3 +84,18 @@ class ArrivalFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.arrival_id} file {self.number}"
+
+
+class ArrivedStretch(models.Model):
+    """Bytes of a part that are safely here, while the part is not whole yet."""
+
+    blob = models.ForeignKey(Blob, on_delete=models.CASCADE, related_name="+")
+    part = models.PositiveIntegerField()
+    start = models.PositiveBigIntegerField(help_text="from the part's first byte")
+    end = models.PositiveBigIntegerField(help_text="the first byte after it")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["blob", "part", "start"], name="stretch_once")]
+
+    def __str__(self) -> str:
+        return f"{self.blob_id} part {self.part}, {self.start}-{self.end}"

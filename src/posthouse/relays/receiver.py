@@ -7,6 +7,7 @@ the package and marks the arrival as committed in one transaction.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -23,8 +24,8 @@ from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
 from posthouse.packages.manifest import Manifest, ManifestError
 from posthouse.packages.models import File, Package
-from posthouse.relays.models import Arrival, ArrivalFile
-from posthouse.relays.wire import Gap, Standing
+from posthouse.relays.models import Arrival, ArrivalFile, ArrivedStretch
+from posthouse.relays.wire import Begun, Gap, Standing
 from posthouse.store import crc, many, parts
 from posthouse.store.many import Expected
 from posthouse.store.models import Blob, Part
@@ -120,6 +121,7 @@ def commit(caller: Caller, relay: UUID) -> Standing:
             if not _advance(arrival, State.ARRIVING, state=State.COMMITTED, manifest=b""):
                 return _standing(enter(caller, relay))
             many.complete(blobs)
+            ArrivedStretch.objects.filter(blob__in=ArrivalFile.objects.filter(arrival=arrival).values("blob")).delete()
             ArrivalFile.objects.filter(arrival=arrival).delete()
             package = arrivals.admit(manifest, caller.server, dict(enumerate(blobs)))
             _discard_doubles(package, blobs)
@@ -216,15 +218,31 @@ def _standing(arrival: Arrival, blobs: Sequence[Blob] | None = None) -> Standing
         return Standing(arrival.state)
     blobs = _blobs(arrival) if blobs is None else blobs
     there = many.have(blobs)
-    return Standing(
-        arrival.state,
-        [
-            Gap(number, first, last)
-            for number, blob in enumerate(blobs)
-            if blob.id in there
-            for first, last in parts.missing(there[blob.id], parts.part_count(blob.size, blob.part_size))
-        ],
-    )
+    missing = [
+        Gap(number, first, last)
+        for number, blob in enumerate(blobs)
+        if blob.id in there
+        for first, last in parts.missing(there[blob.id], parts.part_count(blob.size, blob.part_size))
+    ]
+    return Standing(arrival.state, missing, _begun(arrival, blobs) if missing else ())
+
+
+def _begun(arrival: Arrival, blobs: Sequence[Blob]) -> Sequence[Begun]:
+    """Return what is here of parts that are not whole."""
+    known: defaultdict[tuple[UUID, int], list[tuple[int, int]]] = defaultdict(list)
+    rows = ArrivedStretch.objects.filter(blob__in=ArrivalFile.objects.filter(arrival=arrival).values("blob"))
+    for blob_id, part, start, end in rows.order_by("start").values_list("blob_id", "part", "start", "end"):
+        known[blob_id, part].append((start, end))
+    numbers = {blob.id: number for number, blob in enumerate(blobs)} if known else {}
+    sizes = {blob.id: (blob.size, blob.part_size) for blob in blobs} if known else {}
+    begun = []
+    for (blob_id, part), there in known.items():
+        if sum(end - start for start, end in there) == parts.span(part, *sizes[blob_id])[1]:
+            # All is here, and the one who brought the last bytes died before he had looked at the whole: they come
+            # again, to have somebody do it.
+            there = there[:-1]
+        begun.append(Begun(numbers[blob_id], part, there))
+    return begun or ()
 
 
 def _drop_what_is_wrong(manifest: Manifest, blobs: Sequence[Blob]) -> None:

@@ -20,6 +20,7 @@ from posthouse.packages.models import File, Package
 from posthouse.relays import links, queue
 from posthouse.relays.decide import GiveUp, NeedsAdministrator, Retry, decide, delay
 from posthouse.relays.far import Far, FarServer
+from posthouse.relays.lines import Lines
 from posthouse.relays.models import Relay
 from posthouse.relays.sending import Sending
 from posthouse.store import blobs
@@ -33,7 +34,18 @@ TRIES_TO_WITHDRAW = 2
 ReachFar = Callable[[Server, UUID, int], Far]
 
 
-def run(job: Job[Relay], reach: ReachFar = FarServer) -> None:
+_lines: dict[UUID, Lines] = {}
+
+
+def by_lines(server: Server, relay: UUID, fence: int) -> Far:
+    """Return the far side, by the streams that all relays to this server share."""
+    lines = _lines.get(server.pk)
+    if lines is None:
+        lines = _lines.setdefault(server.pk, Lines(server.name))
+    return FarServer(server, relay, fence, lines)
+
+
+def run(job: Job[Relay], reach: ReachFar = by_lines) -> None:
     """Make one attempt at a relay, and end, defer or hold it accordingly. Raises LostLease and Stopping."""
     relay = job.row
     server = relay.destination

@@ -1,7 +1,7 @@
 """The course of one relay: offer, manifest, parts, commit. No database, no clock but for pauses, no network of its own.
 
-It goes on from whatever the far side has. A few parts travel at a time, each read from the store as it is sent, so
-that memory never holds more than a piece of each; small parts travel in bundles.
+It goes on from whatever the far side has. Several calls are under way at a time, each read from the store as it is
+sent, so that memory never holds more than a piece of each; small parts travel in bundles.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from itertools import islice
 from threading import Event
 from typing import TypeVar
 
 from posthouse.cluster.errors import Broken, CallError, Kind, Refused
 from posthouse.packages import manifest as manifests
-from posthouse.packages.manifest import Manifest, ManifestFile
+from posthouse.packages.manifest import Manifest
 from posthouse.relays import wire
 from posthouse.relays.far import Far
-from posthouse.relays.wire import Gap, Item
-from posthouse.store import parts
+from posthouse.relays.stretches import OutOfBounds, Stretch, Stretches
+from posthouse.relays.wire import Item, Standing
+from posthouse.store import digests
 
 T = TypeVar("T")
 
-STREAMS = 4
+CALLS = 128
+"""Calls that are under way at once, at most; how many there really are is the far side's pace."""
 ROUNDS = 3
 """How often the far side may find something missing at the commit before that counts as a failure."""
 PAUSES = (0.5, 2.0, 5.0)
@@ -37,16 +37,6 @@ class Abandoned(Exception):
 
 Read = Callable[[int, int, int], Iterator[bytes]]
 """Yields bytes of a file, by its number: from an offset on, so many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One part to send."""
-
-    file: ManifestFile
-    number: int
-    offset: int
-    length: int
 
 
 class Sending:
@@ -85,28 +75,36 @@ class Sending:
             if standing.state == wire.COMMITTED:
                 break
             if standing.missing:
-                self._send(standing.missing)
+                self._send(standing)
             self.check()
             standing = self._try(self.far.commit)
         if standing.state != wire.COMMITTED:
             raise CallError("The other server still misses parts that it had acknowledged. It will be tried again.")
         self.progress(self.manifest.size)
 
-    def _send(self, missing: Sequence[Gap]) -> None:
-        pieces = list(self._pieces(missing))
-        done = self.manifest.size - sum(piece.length for piece in pieces)
+    def _send(self, standing: Standing) -> None:
+        try:
+            stretches = Stretches(self.manifest, standing.missing, standing.begun)
+        except OutOfBounds as error:
+            raise CallError(str(error), Kind.PERMANENT) from error
+        done = self.manifest.size - stretches.left
         self.progress(done)
-        loads = iter(_loads(pieces))
         running: set[Future[int]] = set()
         told = time.monotonic()
-        with ThreadPoolExecutor(STREAMS, "relay") as pool:
+        pace = self.far.pace
+        with ThreadPoolExecutor(CALLS, "relay") as pool:
             try:
                 while True:
-                    running |= {pool.submit(self._carry, load) for load in islice(loads, 2 * STREAMS - len(running))}
+                    while len(running) < min(pace.calls(), CALLS):
+                        load = stretches.take(pace.stretch(stretches.left))
+                        if not load:
+                            break
+                        running.add(pool.submit(self._carry, load))
                     if not running:
                         break
-                    ended, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+                    ended, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                     done += sum(future.result() for future in ended)
+                    pace.look()
                     if time.monotonic() - told >= 1:
                         self.progress(done)
                         told = time.monotonic()
@@ -116,42 +114,46 @@ class Sending:
                 raise
         self.progress(done)
 
-    def _pieces(self, missing: Sequence[Gap]) -> Iterator[Piece]:
-        for gap in missing:
-            if not 0 <= gap.file < len(self.manifest.files):
-                raise CallError("The other server asks for a file that the package does not have.", Kind.PERMANENT)
-            file = self.manifest.files[gap.file]
-            if not 0 <= gap.first <= gap.last < len(file.parts):
-                raise CallError("The other server asks for a part that a file does not have.", Kind.PERMANENT)
-            for number in range(gap.first, gap.last + 1):
-                yield Piece(file, number, *parts.span(number, file.size, file.part_size))
-
-    def _carry(self, load: Sequence[Piece]) -> int:
+    def _carry(self, load: Sequence[Stretch]) -> int:
         """Send a load and return its bytes."""
-        if len(load) == 1 and load[0].length > wire.SMALL:
-            self._try(lambda: self._part(load[0]))
+        first = load[0]
+        if len(load) == 1 and not (first.whole and first.length <= wire.SMALL):
+            self._try(lambda: self._part(first) if first.whole else self._stretch(first))
         else:
-            items = [
-                Item(
-                    piece.file.number, piece.number, piece.file.parts[piece.number].digest, b"".join(self._body(piece))
-                )
-                for piece in load
-            ]
+            items = [Item(one.file.number, one.part, self._digest(one), b"".join(self._body(one))) for one in load]
             self._try(lambda: self.far.bundle(items))
-        return sum(piece.length for piece in load)
+        return sum(stretch.length for stretch in load)
 
-    def _part(self, piece: Piece) -> None:
+    def _part(self, part: Stretch) -> None:
         self.far.part(
-            piece.file.number,
-            piece.number,
-            algorithm=piece.file.algorithm,
-            digest=piece.file.parts[piece.number].digest,
-            length=piece.length,
-            body=self._body(piece),
+            part.file.number,
+            part.part,
+            algorithm=part.file.algorithm,
+            digest=self._digest(part),
+            length=part.length,
+            body=self._body(part),
         )
 
-    def _body(self, piece: Piece) -> Iterator[bytes]:
-        for data in self.read(piece.file.number, piece.offset, piece.length):
+    def _stretch(self, stretch: Stretch) -> None:
+        hasher = digests.new(stretch.file.algorithm)
+        for data in self._body(stretch):
+            hasher.update(data)
+        self.far.stretch(
+            stretch.file.number,
+            stretch.part,
+            stretch.start,
+            algorithm=stretch.file.algorithm,
+            digest=hasher.digest(),
+            part_digest=self._digest(stretch),
+            length=stretch.length,
+            body=self._body(stretch),
+        )
+
+    def _digest(self, stretch: Stretch) -> bytes:
+        return stretch.file.parts[stretch.part].digest
+
+    def _body(self, stretch: Stretch) -> Iterator[bytes]:
+        for data in self.read(stretch.file.number, stretch.offset, stretch.length):
             self._go_on()
             yield data
 
@@ -173,23 +175,6 @@ class Sending:
         if self._stopped.is_set():
             raise Abandoned
         self.check()
-
-
-def _loads(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Yield what travels in one call each: a large part, or as many small ones as a bundle takes."""
-    bundle: list[Piece] = []
-    size = 0
-    for piece in pieces:
-        if piece.length > wire.SMALL:
-            yield [piece]
-            continue
-        if len(bundle) == wire.BUNDLE_PARTS or size + piece.length > wire.BUNDLE_BYTES:
-            yield bundle
-            bundle, size = [], 0
-        bundle.append(piece)
-        size += piece.length
-    if bundle:
-        yield bundle
 
 
 def _is_blip(error: CallError) -> bool:

@@ -3,13 +3,16 @@
     POST   relay/<id>/offer                {"package", "size"}                       → standing
     PUT    relay/<id>/manifest             the manifest, compressed                  → standing
     PUT    relay/<id>/parts/<file>/<part>  the bytes of one part                     → {}
+    PUT    relay/<id>/parts/<file>/<part>/<start>/<digest of the part>
+                                           some bytes of a part, from there on       → {}
     PUT    relay/<id>/bundle               many small parts, each with its digest    → {}
     POST   relay/<id>/commit               {}                                        → standing
     DELETE relay/<id>                                                                → {}
 
 Every call is signed, carries the relay's fencing number, and may be repeated. A standing is
-{"state": "offered" | "arriving" | "committed", "missing": [[file, first part, last part], …]}: nothing is known of the
-files before the manifest is there, so an offered package lacks its manifest.
+{"state": "offered" | "arriving" | "committed", "missing": [[file, first part, last part], …],
+"begun": [[file, part, [[start, end], …]], …]}: `begun` are the bytes that are there of parts that are missing as a
+whole. Nothing is known of the files before the manifest is there, so an offered package lacks its manifest.
 """
 
 from __future__ import annotations
@@ -44,16 +47,25 @@ class Gap(NamedTuple):
     last: int
 
 
+class Begun(NamedTuple):
+    """What is there already of one part that is not whole: bytes from a start to before an end, in ascending order."""
+
+    file: int
+    part: int
+    there: Sequence[tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Standing:
     """How far a package is on the far side."""
 
     state: str
     missing: Sequence[Gap] = ()
+    begun: Sequence[Begun] = ()
 
     def document(self) -> dict[str, Any]:
         """Return it as an object for JSON."""
-        return {"state": self.state, "missing": self.missing}
+        return {"state": self.state, "missing": self.missing, "begun": self.begun}
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Standing:
@@ -66,7 +78,14 @@ class Standing:
             if not (isinstance(entry, list) and len(entry) == 3 and all(type(number) is int for number in entry)):
                 raise WireError("The other server's list of missing parts cannot be understood.")
             gaps.append(Gap(*entry))
-        return cls(state, gaps)
+        try:
+            begun = [
+                Begun(int(file), int(part), [(int(start), int(end)) for start, end in there])
+                for file, part, there in document.get("begun", [])
+            ]
+        except (TypeError, ValueError) as error:
+            raise WireError("The other server's list of parts that have begun cannot be understood.") from error
+        return cls(state, gaps, begun or ())
 
 
 class Item(NamedTuple):

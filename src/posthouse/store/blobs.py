@@ -71,6 +71,24 @@ def writer(blob: Blob, number: int, at: int = 0) -> PartWriter:
         raise
 
 
+def stretch_writer(blob: Blob, number: int, start: int, length: int) -> PartWriter:
+    """Return a writer of `length` bytes of one part, from `start` on, whose digest is that of those bytes alone.
+
+    Raises StoreError, and ValueError for bytes that the part does not have.
+    """
+    offset, whole = parts.span(number, blob.size, blob.part_size)
+    if not (start >= 0 and 0 < length <= whole - start):
+        raise ValueError(f"Part {number} has {whole} bytes.")
+    return PartWriter(
+        local().open(blob.id, write=True),
+        blob.id,
+        number=number,
+        offset=offset + start,
+        length=length,
+        algorithm=blob.algorithm,
+    )
+
+
 def have(blob: Blob) -> set[int]:
     """Return the numbers of the parts that are safely there."""
     return set(Part.objects.filter(blob=blob).values_list("number", flat=True))

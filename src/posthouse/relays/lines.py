@@ -1,0 +1,296 @@
+"""The streams to other servers, shared by all relays of this process: kept alive, as many as help.
+
+A Transport (posthouse.cluster.transport) for the calls of relays. A call goes by the stream that has least to do, and
+each stream has a few calls under way, so that none waits for an answer with nothing to send.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from threading import Condition, Thread
+from typing import Protocol
+
+import structlog
+from django.conf import settings
+
+from posthouse.cluster import sockets, transport
+from posthouse.cluster.certificate import Certificate
+from posthouse.cluster.errors import Broken, CallError, Failed
+from posthouse.cluster.streams import Gate, NoAnswer, Stream, StreamBroken, TooLong
+from posthouse.cluster.transport import Place, Reply
+from posthouse.relays import adapt
+from posthouse.relays.adapt import Adapter
+
+DEPTH = 3
+"""Calls under way on one stream: one that is sent, one that waits for its answer, one that is got ready."""
+FIRST = 8
+"""Calls that are made at once before anything is known of the line."""
+STRETCH_SECONDS = 1.0
+"""What one call carries takes a stream about so long."""
+LEAST, BEGIN = 256 * 1024, 1024 * 1024
+"""Bytes of a call at least, and as long as nothing is known of the line."""
+IDLE_SECONDS = 20.0
+"""A stream that had nothing to do for so long is not used again: the far side, or a firewall, may have dropped it."""
+
+log = structlog.get_logger("posthouse.relays")
+
+Connect = Callable[[Place], Stream]
+
+
+class Pace(Protocol):
+    """How much is under way at once, and in which pieces."""
+
+    def calls(self) -> int:
+        """Return how many calls shall be under way."""
+        ...
+
+    def stretch(self, left: int) -> int:
+        """Return how many bytes the next call shall carry, when so many are left altogether."""
+        ...
+
+    def look(self) -> None:
+        """Take note of how it goes. Called a few times per second."""
+        ...
+
+
+class Steady:
+    """A few calls at a time, and whole parts, whatever the line."""
+
+    def calls(self) -> int:
+        """Return how many calls shall be under way."""
+        return FIRST
+
+    def stretch(self, left: int) -> int:  # noqa: ARG002 - it makes no difference
+        """Return how many bytes a call shall carry: all of a part."""
+        return 1 << 62
+
+    def look(self) -> None:
+        """Nothing is to be learned."""
+
+
+def connect(place: Place) -> Stream:
+    """Open a stream. Raises OSError."""
+    secure = sockets.connect(place, sockets.context_for(place.pin), settings.POSTHOUSE.proxy)
+    return Stream(secure, f"{place.host}:{place.port}")
+
+
+class Lines:
+    """The streams to one server, by whichever of its addresses."""
+
+    def __init__(self, name: str, open_one: Connect = connect, gate: Gate | None = None) -> None:
+        """`name` is the server's, for the log; `gate` keeps the bandwidth."""
+        self.name = name
+        self.gate = gate
+        self._open_one = open_one
+        self._changed = Condition()
+        self._streams: list[Stream] = []
+        self._place: Place | None = None
+        self._opening = 0
+        self._adapter: Adapter | None = None
+        self._closed_bytes = 0
+        self._held = 0.0
+        self._used_at = self._looked_at = time.monotonic()
+        self._looked_bytes = 0
+        self._rate: float | None = None
+        self._calls = 0
+
+    # What a relay asks
+
+    def calls(self) -> int:
+        """Return how many calls shall be under way: see Pace."""
+        return max(FIRST, DEPTH * len(self._streams))
+
+    def stretch(self, left: int) -> int:
+        """Return how many bytes the next call shall carry: a second's worth of a stream, less at the end."""
+        with self._changed:
+            streams = max(1, len(self._streams))
+            known = int(self._rate / streams * STRETCH_SECONDS) if self._rate else BEGIN
+        # The last calls are small, so that all streams end at about the same time.
+        known = max(LEAST, min(known, left // (4 * streams)))
+        return known // LEAST * LEAST
+
+    def look(self) -> None:
+        """Measure what was delivered, and open or close streams accordingly."""
+        with self._changed:
+            adapter, now = self._adapter, time.monotonic()
+            if adapter is None or not self._streams:
+                return
+            trip = max(stream.facts().trip for stream in self._streams)
+            seconds = now - self._looked_at
+            if seconds < adapt.interval(trip) / (1 if self._rate else 3):
+                return
+            delivered = self._delivered()
+            rate = (delivered - self._looked_bytes) / seconds
+            idle = self._calls < len(self._streams)
+            held_back = self._held > seconds * 0.2 or idle or self._opening > 0
+            first = self._rate is None
+            self._looked_at, self._looked_bytes, self._held, self._rate = now, delivered, 0.0, rate
+            change = None if first else adapter.observe(now, rate, held_back=held_back)
+        if change:
+            log.info("streams", server=self.name, streams=change.streams, because=change.because)
+        self._fit()
+
+    def close(self) -> None:
+        """Hang up."""
+        with self._changed:
+            streams, self._streams = self._streams, []
+        for stream in streams:
+            stream.close()
+
+    # What calls need
+
+    def send(
+        self,
+        place: Place,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes],
+        timeout: float,
+        limit: int,
+    ) -> Reply:
+        """Send a request and return the answer: see Transport."""
+        outgoing = body if isinstance(body, bytes) else transport.guarded(body)
+        stream = self._stream(place)
+        try:
+            status, found, content = stream.exchange(
+                method, target, headers, outgoing, timeout=timeout, limit=limit, gate=self._gate()
+            )
+        except transport.BodyFailed as failed:
+            raise failed.cause from None
+        except TooLong:
+            raise Failed(f"The answer of {place.host} is longer than the {limit} bytes that fit here.") from None
+        except NoAnswer:
+            raise Broken(f"{place.host}, port {place.port} took too long to answer.") from None
+        except StreamBroken as error:
+            log.info("stream broke", server=self.name, error=str(error))
+            raise Broken(f"The connection to {place.host}, port {place.port} broke.") from error
+        finally:
+            self._release(stream)
+        return Reply(status, found, content)
+
+    def certificate(self, host: str, port: int) -> Certificate:
+        """Return the certificate shown at an address: see Transport."""
+        return transport.Network().certificate(host, port)
+
+    def _gate(self) -> Gate | None:
+        gate = self.gate
+        if gate is None:
+            return None
+
+        def timed(size: int) -> None:
+            began = time.monotonic()
+            gate(size)
+            self._held += (time.monotonic() - began) / max(1, len(self._streams))
+
+        return timed
+
+    def _stream(self, place: Place) -> Stream:
+        """Return the stream for the next call, counted as used from now on. Raises CallError."""
+        with self._changed:
+            self._turn_to(place)
+            while True:
+                self._drop_dead()
+                free = [stream for stream in self._wanted() if stream.load < DEPTH]
+                if free:
+                    stream = min(free, key=lambda one: one.load)
+                    self._calls += 1
+                    return stream
+                if not self._streams and not self._opening:
+                    self._opening += 1
+                    self._open_more(adapt.START[0][1] - 1, place)  # they take a few round trips, all at the same time
+                    break
+                self._changed.wait(1)
+        try:
+            stream = self._open(place)
+        except CallError:
+            self._opened(None)
+            raise
+        with self._changed:
+            self._calls += 1
+        self._opened(stream)
+        self._fit()
+        return stream
+
+    def _release(self, stream: Stream) -> None:
+        with self._changed:
+            self._calls -= 1
+            self._used_at = time.monotonic()
+            if stream not in self._wanted() and stream.load == 0:
+                stream.close()
+            if not stream.usable:
+                self._drop_dead()
+            self._changed.notify_all()
+
+    def _wanted(self) -> list[Stream]:
+        """Return the streams that calls go by: no new ones go by those that are too many."""
+        return self._streams[: self._adapter.streams] if self._adapter else self._streams
+
+    def _turn_to(self, place: Place) -> None:
+        """Leave the streams to another address, or such as were idle for too long."""
+        idle = self._calls == 0 and time.monotonic() - self._used_at > IDLE_SECONDS
+        if self._place != place or idle:
+            for stream in self._streams:
+                if stream.load == 0 or self._place != place:
+                    stream.close()
+            self._drop_dead()
+            self._looked_at, self._held = time.monotonic(), 0.0
+            self._looked_bytes = self._delivered()
+        self._place = place
+
+    def _fit(self) -> None:
+        """Open the streams that are wanted, each in a thread of its own, and close those that are not."""
+        with self._changed:
+            if self._adapter is None or self._place is None:
+                return
+            self._drop_dead()
+            wanted, place = self._adapter.streams, self._place
+            more = wanted - len(self._streams) - self._opening
+            for stream in self._streams[wanted:]:
+                if stream.load == 0:
+                    stream.close()
+            self._drop_dead()
+            self._open_more(more, place)
+
+    def _open_more(self, more: int, place: Place) -> None:
+        self._opening += max(0, more)
+        for _ in range(more):
+            Thread(target=self._open_aside, args=[place], name="relay-stream", daemon=True).start()
+
+    def _open_aside(self, place: Place) -> None:
+        try:
+            stream = self._open(place)
+        except CallError as error:
+            log.info("stream not opened", server=self.name, error=error.message)
+            self._opened(None)
+        else:
+            self._opened(stream)
+
+    def _open(self, place: Place) -> Stream:
+        try:
+            return self._open_one(place)
+        except (OSError, ssl.SSLError) as error:
+            raise transport.explain(error, place) from error
+
+    def _opened(self, stream: Stream | None) -> None:
+        with self._changed:
+            self._opening -= 1
+            if stream is not None:
+                if self._adapter is None:
+                    self._adapter = Adapter(stream.facts().trip)
+                self._streams.append(stream)
+            self._changed.notify_all()
+
+    def _drop_dead(self) -> None:
+        living = []
+        for stream in self._streams:
+            if stream.usable and not stream.gone():
+                living.append(stream)
+            else:
+                self._closed_bytes += stream.facts().acknowledged
+        self._streams = living
+
+    def _delivered(self) -> int:
+        return self._closed_bytes + sum(stream.facts().acknowledged for stream in self._streams)
