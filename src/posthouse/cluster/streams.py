@@ -12,23 +12,31 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from threading import Condition, Lock
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from posthouse.cluster import sockets
 from posthouse.cluster.sockets import DEAD_SECONDS, Facts
 
 LOOK_SECONDS = 1.0
 CHUNK = 256 * 1024
-CHUNK_LIMITED = 64 * 1024
-"""Bytes that are taken from the bucket at a time when there is a limit."""
 NEAR_SECONDS = 0.002
 """Below this round trip the kernel may keep as much as it likes: there it costs more to wake for each piece."""
 
-Gate = Callable[[int], None]
-"""Blocks until so many bytes may be sent."""
+
+class Gate(Protocol):
+    """What keeps the bandwidth."""
+
+    @property
+    def step(self) -> int:
+        """How many bytes are asked for at a time."""
+        ...
+
+    def __call__(self, size: int) -> None:
+        """Block until so many bytes may be sent."""
+        ...
 
 
 class StreamBroken(Exception):
@@ -163,7 +171,7 @@ class Stream:
     def _write_all(self, turn: int, start: bytes, body: bytes | Iterable[bytes], gate: Gate | None) -> bool:
         """Write a request; False when the answer came before its end, so that the rest was not sent."""
         self._write(memoryview(start))
-        step = CHUNK_LIMITED if gate else CHUNK
+        step = gate.step if gate else CHUNK
         for piece in [body] if isinstance(body, bytes) else body:
             view = memoryview(piece)
             for at in range(0, len(view), step):

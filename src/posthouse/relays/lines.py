@@ -79,9 +79,16 @@ def connect(place: Place) -> Stream:
 class Lines:
     """The streams to one server, by whichever of its addresses."""
 
-    def __init__(self, name: str, open_one: Connect = connect, gate: Gate | None = None) -> None:
-        """`name` is the server's, for the log; `gate` keeps the bandwidth."""
+    def __init__(
+        self,
+        name: str,
+        open_one: Connect = connect,
+        gate: Gate | None = None,
+        keep: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`name` is the server's, for the log; `gate` keeps the bandwidth, and `keep` is called to keep the gate."""
         self.name = name
+        self._keep = keep
         self.gate = gate
         self._open_one = open_one
         self._changed = Condition()
@@ -113,6 +120,7 @@ class Lines:
 
     def look(self) -> None:
         """Measure what was delivered, and open or close streams accordingly."""
+        self._keep()
         with self._changed:
             adapter, now = self._adapter, time.monotonic()
             if adapter is None or not self._streams:
@@ -176,16 +184,7 @@ class Lines:
         return transport.Network().certificate(host, port)
 
     def _gate(self) -> Gate | None:
-        gate = self.gate
-        if gate is None:
-            return None
-
-        def timed(size: int) -> None:
-            began = time.monotonic()
-            gate(size)
-            self._held += (time.monotonic() - began) / max(1, len(self._streams))
-
-        return timed
+        return _Timed(self.gate, self) if self.gate else None
 
     def _stream(self, place: Place) -> Stream:
         """Return the stream for the next call, counted as used from now on. Raises CallError."""
@@ -294,3 +293,20 @@ class Lines:
 
     def _delivered(self) -> int:
         return self._closed_bytes + sum(stream.facts().acknowledged for stream in self._streams)
+
+
+class _Timed:
+    """A gate that notes for how long it held back."""
+
+    def __init__(self, gate: Gate, lines: Lines) -> None:
+        self._gate = gate
+        self._lines = lines
+
+    @property
+    def step(self) -> int:
+        return self._gate.step
+
+    def __call__(self, size: int) -> None:
+        began = time.monotonic()
+        self._gate(size)
+        self._lines._held += (time.monotonic() - began) / max(1, len(self._lines._streams))

@@ -99,3 +99,80 @@ class ArrivedStretch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.blob_id} part {self.part}, {self.start}-{self.end}"
+
+
+class RelayLimits(models.Model):
+    """How fast this server's relays may send, all together. One row; without it there is no limit."""
+
+    bandwidth = models.DecimalField(
+        "Outgoing bandwidth (Mbit/s)",
+        max_digits=9,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="What all relays of this server together may send. Empty: as much as the line carries.",
+    )
+    other_bandwidth = models.DecimalField(
+        "Outgoing bandwidth in the marked hours (Mbit/s)",
+        max_digits=9,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="For the hours that are marked in the calendar. 0: relays pause then. Empty: no limit.",
+    )
+    marked = models.CharField(
+        max_length=168, default="0" * 168, help_text="a 1 for each hour of the week that is marked"
+    )
+    zone = models.CharField("Time zone of the calendar", max_length=64, default="UTC")
+
+    def __str__(self) -> str:
+        marked = self.marked.count("1")
+        hours = f", {_mbit(self.other_bandwidth)} in {marked} hours of the week" if marked else ""
+        return f"{_mbit(self.bandwidth)}{hours}"
+
+
+def _mbit(bandwidth: object) -> str:
+    return "no limit" if bandwidth is None else f"{bandwidth} Mbit/s"
+
+
+class LinkLimit(models.Model):
+    """How fast this server may send to one other server."""
+
+    server = models.OneToOneField(Server, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    bandwidth = models.DecimalField(max_digits=9, decimal_places=2, help_text="Mbit/s")
+
+    def __str__(self) -> str:
+        return f"{self.bandwidth} Mbit/s to {self.server_id}"
+
+
+class RateShare(models.Model):
+    """What one worker may use of a limit until its lease ends, and what it sends."""
+
+    holder = models.CharField(max_length=80)
+    link = models.CharField(
+        max_length=36,
+        blank=True,
+        default="",
+        help_text="id of the server it leads to; empty: of the server's own limit",
+    )
+    share = models.FloatField(default=0, help_text="bytes per second")
+    wants = models.FloatField(null=True, help_text="bytes per second that it could use; empty: as much as there is")
+    sent = models.FloatField(default=0, help_text="bytes per second that it sent last")
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["holder", "link"], name="rate_share_once")]
+
+    def __str__(self) -> str:
+        return f"{self.holder}: {self.share:.0f}"
+
+
+class RateSample(models.Model):
+    """What all relays of one worker sent in about a second, for the chart; kept for some minutes."""
+
+    at = models.DateTimeField(db_index=True)
+    sent = models.FloatField(help_text="bytes per second")
+    allowed = models.FloatField(null=True, help_text="bytes per second that all together might send; empty: no limit")
+
+    def __str__(self) -> str:
+        return f"{self.sent:.0f} at {self.at}"

@@ -17,7 +17,7 @@ from posthouse.jobs.leases import LostLease
 from posthouse.licensing import licences
 from posthouse.packages import manifests
 from posthouse.packages.models import File, Package
-from posthouse.relays import links, queue
+from posthouse.relays import links, queue, throttle
 from posthouse.relays.decide import GiveUp, NeedsAdministrator, Retry, decide, delay
 from posthouse.relays.far import Far, FarServer
 from posthouse.relays.lines import Lines
@@ -39,9 +39,12 @@ _lines: dict[UUID, Lines] = {}
 
 def by_lines(server: Server, relay: UUID, fence: int) -> Far:
     """Return the far side, by the streams that all relays to this server share."""
+    throttle.here.look()  # before the first byte
     lines = _lines.get(server.pk)
     if lines is None:
-        lines = _lines.setdefault(server.pk, Lines(server.name))
+        lines = _lines.setdefault(
+            server.pk, Lines(server.name, gate=throttle.here.gate(server.pk), keep=throttle.here.look)
+        )
     return FarServer(server, relay, fence, lines)
 
 
