@@ -171,7 +171,7 @@ class Stream:
     def _write_all(self, turn: int, start: bytes, body: bytes | Iterable[bytes], gate: Gate | None) -> bool:
         """Write a request; False when the answer came before its end, so that the rest was not sent."""
         self._write(memoryview(start))
-        step = gate.step if gate else CHUNK
+        step = gate.step if gate is not None else CHUNK
         for piece in [body] if isinstance(body, bytes) else body:
             view = memoryview(piece)
             for at in range(0, len(view), step):
@@ -180,7 +180,7 @@ class Stream:
                     if self._inbox:
                         return False
                 chunk = view[at : at + step]
-                if gate:
+                if gate is not None:
                     gate(len(chunk))
                 self._write(chunk)
         return True

@@ -19,7 +19,12 @@ class RelaysConfig(AppConfig):
             testing,
             work,  # noqa: F401
         )
-        from posthouse.web import health
+        from posthouse.web import configuration, health
 
         register("relay endpoint", testing.endpoint)
         health.register(checks.facts)
+        configuration.register(
+            configuration.Section(
+                "Transfers", "relays:transfers", "transfer", "How fast relays send to other servers, and when."
+            )
+        )

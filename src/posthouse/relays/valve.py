@@ -9,7 +9,8 @@ from threading import Lock
 from posthouse.cluster.errors import CallError
 from posthouse.relays.rate import Bucket
 
-LIMITED_STEP = 64 * 1024
+LEAST_STEP, LIMITED_STEP = 4 * 1024, 64 * 1024
+STEP_SECONDS = 0.05
 FREE_STEP = 256 * 1024
 SHORT_SECONDS = 0.001
 """A wait as short as this is not worth a sleep: it is taken out of the burst."""
@@ -34,9 +35,10 @@ class Valve:
         self._clock, self._sleep = clock, sleep
 
     @property
-    def limited(self) -> bool:
-        """Whether there is a limit."""
-        return self._bucket.rate is not None
+    def step(self) -> int:
+        """How many bytes are taken at a time: few where the rate is low, for it shall hold over short times too."""
+        rate = self._bucket.rate
+        return FREE_STEP if rate is None else max(LEAST_STEP, min(int(rate * STEP_SECONDS), LIMITED_STEP))
 
     def set(self, rate: float | None) -> None:
         """Change the rate, at once: whoever waits goes on waiting by the new one."""
@@ -76,7 +78,7 @@ class Valves:
     @property
     def step(self) -> int:
         """Return how many bytes are taken at a time."""
-        return LIMITED_STEP if any(valve.limited for valve in self._valves) else FREE_STEP
+        return min(valve.step for valve in self._valves)
 
     def __call__(self, size: int) -> None:
         """Wait until so many bytes may be sent. Raises Paused."""
