@@ -1,4 +1,4 @@
-"""Server > Configuration > Transfers in a real browser: usable by everybody, the calendar by keyboard too (R55, R56)."""
+"""Server > Configuration > Transfers in a browser: usable by everybody, the calendar by keyboard too (R55, R56)."""
 
 from __future__ import annotations
 
