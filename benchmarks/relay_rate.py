@@ -54,8 +54,8 @@ def limit(pair: Pair, mbit: int) -> None:
     database = next((pair.near.folder / "data").glob("*.sqlite3"))
     with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         connection.execute(
-            "INSERT INTO relays_relaylimits (id, bandwidth, other_bandwidth, marked, zone) VALUES (1, ?, NULL, ?, 'UTC')"
-            " ON CONFLICT (id) DO UPDATE SET bandwidth = excluded.bandwidth",
+            "INSERT INTO relays_relaylimits (id, bandwidth, other_bandwidth, marked, zone)"
+            " VALUES (1, ?, NULL, ?, 'UTC') ON CONFLICT (id) DO UPDATE SET bandwidth = excluded.bandwidth",
             [mbit, "0" * 168],
         )
 

@@ -24,6 +24,7 @@ from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
 from posthouse.packages.manifest import Manifest, ManifestError
 from posthouse.packages.models import File, Package
+from posthouse.relays import known
 from posthouse.relays.models import Arrival, ArrivalFile, ArrivedStretch
 from posthouse.relays.wire import Begun, Gap, Standing
 from posthouse.store import crc, many, parts
@@ -100,7 +101,10 @@ def take_manifest(caller: Caller, relay: UUID, data: bytes) -> Standing:
     finally:
         if not taken:
             many.discard(made)
-    return _standing(enter(caller, relay))
+    arrival = enter(caller, relay)
+    if taken:
+        known.bring(arrival, manifest, made)
+    return _standing(arrival)
 
 
 def commit(caller: Caller, relay: UUID) -> Standing:

@@ -61,7 +61,7 @@ def writer(blob: Blob, number: int, at: int = 0) -> PartWriter:
     offset, length = parts.span(number, blob.size, blob.part_size)
     if not 0 <= at <= length:
         raise ValueError(f"Part {number} has {length} bytes; it cannot go on after {at}.")
-    descriptor = local().open(blob.id, write=True)
+    descriptor = local().open_alone(blob.id)
     try:
         return PartWriter(
             descriptor, blob.id, number=number, offset=offset, length=length, algorithm=blob.algorithm, at=at
@@ -80,7 +80,7 @@ def stretch_writer(blob: Blob, number: int, start: int, length: int) -> PartWrit
     if not (start >= 0 and 0 < length <= whole - start):
         raise ValueError(f"Part {number} has {whole} bytes.")
     return PartWriter(
-        local().open(blob.id, write=True),
+        local().open_alone(blob.id),
         blob.id,
         number=number,
         offset=offset + start,

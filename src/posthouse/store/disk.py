@@ -54,6 +54,25 @@ class Disk:
         with in_words():
             return os.open(self.path(blob), (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC)
 
+    def open_alone(self, blob: UUID) -> int:
+        """Return a descriptor for writing, of a file that is this blob's only. Raises StoreError.
+
+        A server that died while it linked bytes to a blob has recorded nothing of them: the blob gets an empty file
+        again, for what is written now must not go into another one's.
+        """
+        descriptor = self.open(blob, write=True)
+        if os.fstat(descriptor).st_nlink == 1:
+            return descriptor
+        os.close(descriptor)
+        path = self.path(blob)
+        name = path.with_name(f"{path.name}.new")
+        with in_words():
+            name.unlink(missing_ok=True)
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            name.replace(path)
+            _sync_folder(path.parent)
+        return descriptor
+
     def length(self, blob: UUID) -> int:
         """Return the bytes that the file reaches to; some before its end may never have been written."""
         with in_words():
@@ -63,6 +82,19 @@ class Disk:
         """Remove the file, if it is there."""
         with in_words(), suppress(FileNotFoundError):
             self.path(blob).unlink()
+
+    def link(self, blob: UUID, also: UUID) -> None:
+        """Let another blob, whose file is still empty, be the same bytes, which are never written to again.
+
+        Raises StoreError.
+        """
+        path = self.path(also)
+        name = path.with_name(f"{path.name}.link")
+        with in_words():
+            name.unlink(missing_ok=True)
+            name.hardlink_to(self.path(blob))
+            name.replace(path)
+            _sync_folder(path.parent)
 
     def files(self, folder: int) -> Iterator[tuple[UUID, os.stat_result]]:
         """Yield the blobs that lie in one of the folders (from 0 to FOLDERS - 1), with what is known of their files.

@@ -25,6 +25,9 @@ class Blob(models.Model):
     crc32 = models.PositiveBigIntegerField(default=0, help_text="CRC-32 of the whole, for zip files")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["digest"], name="blob_digest")]
+
     def __str__(self) -> str:
         return str(self.id)
 

@@ -1,0 +1,110 @@
+"""Files of an arriving package whose bytes are here already: they need not travel.
+
+Whose bytes: only those of packages that came from the calling server, or that went to it completely. It has had them in
+its hands, so that it learns nothing about bytes it does not have; whoever names the digest of somebody else's file is
+not told whether that file is here. What it does learn is that a package which it sent, or was sent, still lies here.
+
+Nothing is taken on trust: the bytes are read and compared with the digests of the manifest, and then the file gets a
+second name on the disk (a hard link). It is complete from that moment on, so nobody ever writes to it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+
+from posthouse.cluster.models import Server
+from posthouse.jobs.models import State
+from posthouse.packages.manifest import Manifest, ManifestFile
+from posthouse.packages.models import File, Package
+from posthouse.relays.models import Arrival, Relay
+from posthouse.store import blobs, digests, many, parts
+from posthouse.store.errors import StoreError
+from posthouse.store.models import Blob
+from posthouse.store.records import Piece
+
+LEAST = 256 * 1024
+"""Smaller files travel: to look for each of them costs as much."""
+BATCH = 200
+BUDGET_SECONDS = 30.0
+"""The sender waits meanwhile. What was not compared by then travels."""
+
+log = structlog.get_logger("posthouse.relays")
+
+
+def bring(arrival: Arrival, manifest: Manifest, made: Sequence[Blob], lives: float = BUDGET_SECONDS) -> int:
+    """Complete the blobs whose bytes are here; return how many. `made` are those of the manifest's files, in order.
+
+    Raises Refusal when the sender was overtaken.
+    """
+    end = time.monotonic() + lives
+    wanted = [file for file in manifest.files if file.size >= LEAST]
+    found = 0
+    for at in range(0, len(wanted), BATCH):
+        batch = wanted[at : at + BATCH]
+        twins = _twins(arrival.source, batch)
+        for file in batch:
+            twin = twins.get((file.algorithm, file.digest, file.size))
+            if time.monotonic() > end:
+                return found
+            if twin is not None and _is(twin, file):
+                found += _adopt(arrival, file, made[file.number], twin)
+    if found:
+        log.info("bytes were here already", relay=str(arrival.pk), source=arrival.source.name, files=found)
+    return found
+
+
+def _twins(source: Server, files: Sequence[ManifestFile]) -> dict[tuple[str, bytes, int], Blob]:
+    """Return complete blobs with these digests that the server has had in its hands."""
+    went = Relay.objects.filter(destination=source, state=State.DONE).values("package")
+    its = Package.objects.filter(Q(origin=source) | Q(pk__in=went), freed_at=None)
+    same = File.objects.filter(
+        blob__digest__in=[file.digest for file in files], blob__state=Blob.State.COMPLETE, package__in=its
+    ).select_related("blob")
+    twins: dict[tuple[str, bytes, int], Blob] = {}
+    for row in same:
+        if row.blob is not None:
+            twins[row.blob.algorithm, bytes(row.blob.digest), row.blob.size] = row.blob
+    return twins
+
+
+def _is(blob: Blob, file: ManifestFile) -> bool:
+    """Whether the bytes on the disk are really those of the file."""
+    try:
+        for number, part in enumerate(file.parts):
+            offset, length = parts.span(number, file.size, file.part_size)
+            hasher = digests.new(file.algorithm)
+            for data in blobs.read(blob, offset, length):
+                hasher.update(data)
+            if hasher.digest() != part.digest:
+                log.error("bytes at rest are damaged", blob=str(blob.pk), part=number)
+                return False
+    except StoreError as error:
+        log.error("bytes at rest cannot be read", blob=str(blob.pk), error=str(error))
+        return False
+    return True
+
+
+def _adopt(arrival: Arrival, file: ManifestFile, blob: Blob, twin: Blob) -> bool:
+    """Let a blob be what its twin is."""
+    from posthouse.relays import receiver  # it asks this module
+
+    try:
+        blobs.local().link(twin.id, blob.id)
+    except StoreError as error:
+        log.info("bytes could not be linked", blob=str(twin.pk), error=str(error))  # another file system, perhaps
+        return False
+    pieces = [
+        Piece(number, parts.span(number, file.size, file.part_size)[1], part.digest, part.crc32)
+        for number, part in enumerate(file.parts)
+    ]
+    recorded: dict[UUID, list[Piece]] = {blob.id: pieces}
+    with transaction.atomic():
+        receiver.progress(arrival)
+        many.record(recorded)
+        return bool(Blob.objects.filter(pk=blob.pk, state=Blob.State.ARRIVING).update(state=Blob.State.COMPLETE))
