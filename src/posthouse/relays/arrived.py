@@ -7,6 +7,7 @@ last one of a part has the whole part read back and compared with its digest; on
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,9 @@ from posthouse.store import blobs, many, parts
 from posthouse.store.errors import BlobMissing, DigestMismatch
 from posthouse.store.models import Blob, Part
 from posthouse.store.writers import PartWriter
+
+
+LOCK_SECONDS = 1.0
 
 
 class Place(NamedTuple):
@@ -115,7 +119,7 @@ def begin(caller: Caller, relay: UUID, where: Place, digest: bytes) -> StretchIn
         raise Refusal(422, str(error)) from error
     if where.length < 1 or where.end > length:
         raise Refusal(422, f"Part {where.part} of file {where.file} has {length} bytes.")
-    lock = intake.lock_part(blob, where.part, where.start, where.length)
+    lock = _lock(blob, where.part, where.start, where.length)
     try:
         # After the lock, so that it stays true: bytes that are recorded are never written to again.
         taker = _taker(arrival, blob, lock, where, (caller.digest, digest))
@@ -134,7 +138,7 @@ def settle(arrival: Arrival, blob: Blob, part: int, digest: bytes) -> None:
     """
     if Part.objects.filter(blob=blob, number=part).exists() or not _covered(blob, part):
         return
-    lock = intake.lock_part(blob, part)
+    lock = _lock(blob, part)
     there = ArrivedStretch.objects.filter(blob=blob, part=part)
     try:
         if Part.objects.filter(blob=blob, number=part).exists():
@@ -151,6 +155,18 @@ def settle(arrival: Arrival, blob: Blob, part: int, digest: bytes) -> None:
         raise
     finally:
         os.close(lock)
+
+
+def _lock(blob: Blob, part: int, start: int = 0, length: int | None = None) -> int:
+    """Lock these bytes, and wait a little for whoever is looking at the whole part: that takes milliseconds."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return intake.lock_part(blob, part, start, length)
+        except Refusal:
+            if time.monotonic() > end:
+                raise
+            time.sleep(LOCK_SECONDS / 50)
 
 
 def _taker(
