@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from posthouse.accounts import endpoints, rights_pages, views
+from posthouse.accounts import copy_pages, endpoints, rights_pages, views
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("profile/", views.me, name="me"),
     path("accounts/", views.index, name="list"),
     path("accounts/new/", views.new, name="new"),
+    path("accounts/overwritten/", copy_pages.overwritten, name="overwritten"),
+    path("accounts/export/", copy_pages.export, name="export"),
+    path("accounts/restore/", copy_pages.restore, name="restore"),
     path("accounts/standard/", rights_pages.standard, name="standard"),
     path("accounts/<uuid:user_id>/rights/", rights_pages.person, name="rights"),
     path("accounts/own", endpoints.own_change, name="own"),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from posthouse import __version__
+from posthouse.cli.accounts import app as accounts
 from posthouse.cli.cluster import app as cluster
 from posthouse.cli.errors import Stop
 from posthouse.cli.licence import app as licence
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(cluster, name="cluster")
 app.add_typer(licence, name="licence")
 app.add_typer(licence, name="license", hidden=True)  # as it is spelled elsewhere
+app.add_typer(accounts, name="accounts")
 
 
 @app.callback()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +24,7 @@ from posthouse.cluster.models import Server
 from posthouse.cluster.pairing import PairingRefused
 from posthouse.web.access import administrator_required
 
-SHOWN = 50
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SHOWN = 20
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 Problem = (PairingRefused, CallError, BadAddress)
 
@@ -92,21 +90,6 @@ def _comparison(request: HttpRequest, form: ConvertForm, name: str, key: str, ve
         "keeping": get_user_model()._default_manager.filter(role="administrator", removed_at=None, is_active=True),
     }
     return render(request, "cluster/compare_master.html", context)
-
-
-@administrator_required
-@require_GET
-def export(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the shape of a view
-    """Hand out the accounts that a conversion overwrites, as a CSV file."""
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="accounts-{servers.this().id}.csv"'
-    writer = csv.writer(answer)
-    columns = ["login", "name", "email", "role", "is_active"]
-    writer.writerow(columns)
-    for row in _doomed().values_list(*columns).iterator():
-        # A quote before what a spreadsheet would take for a formula.
-        writer.writerow(f"'{value}" if str(value).startswith(FORMULA) else value for value in row)
-    return answer
 
 
 def _doomed() -> Any:

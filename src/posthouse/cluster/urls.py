@@ -12,7 +12,6 @@ urlpatterns = [
     path("cluster/keys", endpoints.news_of_keys, name="news_of_keys"),
     path("cluster/test", endpoints.test, name="answer_test"),
     path("server/multi-server/convert/", pages.convert, name="convert"),
-    path("server/multi-server/convert/accounts.csv", pages.export, name="export"),
     path("server/multi-server/new/", pages.add, name="add"),
     path("server/multi-server/keys/", key_pages.index, name="keys"),
     path("server/multi-server/reset/", pages.reset, name="reset"),
