@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
-from posthouse.accounts import own
+from posthouse.accounts import own, preferences
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.errors import Kind, Refusal
@@ -21,7 +21,7 @@ from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import Caller
 
 LIMIT = 16 * 1024
-WISHES = ({"name"}, {"present", "password"})
+WISHES = ({"name"}, {"present", "password"}, set(preferences.NAMES))
 
 log = structlog.get_logger("posthouse.accounts")
 
@@ -30,7 +30,7 @@ log = structlog.get_logger("posthouse.accounts")
 @signed(LIMIT)
 @sensitive_variables("wish")
 def own_change(request: HttpRequest, caller: Caller) -> dict[str, Any]:
-    """Change a user's own name or password, and answer with it as it is now, or with errors by field.
+    """Change a user's own name, password or preferences, and answer with it as it is now, or with errors by field.
 
     Only a user's home server may ask. The call may be repeated: a password that is already so is no error.
     """
@@ -44,14 +44,14 @@ def own_change(request: HttpRequest, caller: Caller) -> dict[str, Any]:
         raise Refusal(404, f"{this.name} has no such account, or it is not active.", code="user")
     if user.home_id != caller.server.id:
         raise Refusal(403, f"{caller.server.name} is not this user's home server, so it changes nothing.", code="home")
-    field = "password" if "password" in wish else "name"
+    about = own.kind(wish)
     try:
         own.change_here(user, wish)
     except ValidationError as error:
         if not ("present" in error.error_dict and _is_so_already(user, wish)):
             return {"errors": error.message_dict}
-    log.info("own change", user=str(user.pk), field=field, caller=caller.server.name)
-    return {field: getattr(user, field)}
+    log.info("own change", user=str(user.pk), about=about, caller=caller.server.name)
+    return {name: getattr(user, name) for name in own.FIELDS[about]}
 
 
 def _question(request: HttpRequest) -> tuple[UUID, own.Wish]:

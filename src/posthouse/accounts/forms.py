@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from posthouse.accounts import own, people
+from posthouse.accounts import own, people, preferences
 from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
@@ -134,6 +134,33 @@ class PasswordForm(forms.Form):
     def keep(self) -> bool:
         """Write the new password; False, with the reasons in the form's errors, when it is refused."""
         wish = {field: self.cleaned_data[field] for field in ("present", "password")}
+        return _refusals(self, lambda: own.change(self.user, wish))
+
+
+class PreferencesForm(forms.Form):
+    """How somebody likes his pages and mails."""
+
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        help_text="In which the full times are shown that stand behind “2 hours ago”.",
+    )
+    mails = forms.ChoiceField(
+        label="E-mails about packages",
+        choices=User.Mails.choices,
+        help_text="What you have sent and what fails is always told.",
+    )
+    rows = forms.ChoiceField(label="Rows per page", choices=[(str(count), str(count)) for count in preferences.ROWS])
+
+    def __init__(self, user: User, data: QueryDict | None = None) -> None:
+        super().__init__(data, initial={name: getattr(user, name) for name in preferences.NAMES})
+        zones: Any = self.fields["time_zone"]
+        zones.choices = [("", "UTC"), *((name, name.replace("_", " ")) for name in preferences.zones())]
+        self.user = user
+
+    def keep(self) -> bool:
+        """Write the preferences; False, with the reasons in the form's errors, when they are refused."""
+        wish = {name: self.cleaned_data[name] for name in preferences.NAMES}
         return _refusals(self, lambda: own.change(self.user, wish))
 
 

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
+
+from posthouse.accounts import preferences
 
 SEEN = "seen"
 STEP = 60  # seconds; a session is written at most so often
@@ -35,6 +38,18 @@ class SessionTimeoutMiddleware:
             # htmx would put the log-in page into a corner of the page: load the page anew, which leads to it.
             return HttpResponseClientRefresh()
         return response
+
+
+class TimeZoneMiddleware:
+    """Show times in the zone that a person has chosen."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request; a visitor sees times in UTC."""
+        with timezone.override(preferences.zone(getattr(request.user, "time_zone", ""))):
+            return self.get_response(request)
 
 
 def by_htmx(request: HttpRequest) -> bool:

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
+from posthouse.accounts.preferences import ROWS, check_zone
 from posthouse.accounts.rules import check_login, check_name, normal
 from posthouse.accounts.standards import Standard as Standard
 from posthouse.accounts.vanishing import is_too_many
@@ -45,6 +46,10 @@ class User(AbstractBaseUser):
     class Role(models.TextChoices):
         ADMINISTRATOR = "administrator", "Administrator"
         USER = "user", "User"
+
+    class Mails(models.TextChoices):
+        EVERY = "every", "One for each package that arrives"
+        NONE = "none", "None"
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Rows are copied between servers: when somebody was last at one of them is not a fact of the account.
@@ -83,6 +88,13 @@ class User(AbstractBaseUser):
     )
     package_limit = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="bytes of one package; empty: as the role has it"
+    )
+    time_zone = models.CharField(
+        "Time zone", max_length=64, blank=True, default="", validators=[check_zone], help_text="empty: UTC"
+    )
+    mails = models.CharField("E-mails about packages", max_length=10, choices=Mails, default=Mails.EVERY)
+    rows = models.PositiveSmallIntegerField(
+        "Rows per page", choices=[(count, str(count)) for count in ROWS], default=50
     )
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)

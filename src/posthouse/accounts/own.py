@@ -1,4 +1,4 @@
-"""What people change about themselves, name and password, is carried out where their account is kept (D5).
+"""What people change about themselves, name, password and preferences, is carried out where their account is kept (D5).
 
 That is this server for local accounts and on the master. On a slave it is the master, which is asked by a signed call,
 and decides: its copy of the account is the right one. What it answers is written here at once; the sync that follows
@@ -16,14 +16,16 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from posthouse.accounts import access
+from posthouse.accounts import access, preferences
 from posthouse.accounts.models import User
 from posthouse.cluster import calls, servers
 from posthouse.cluster.errors import Broken, CallError, Kind
 from posthouse.cluster.models import Server
 
 Wish = Mapping[str, str]
-"""What should become so: a `name`; or a `password`, with the `present` one."""
+"""What should become so: a `name`; or a `password`, with the `present` one; or all of the preferences."""
+FIELDS = {"password": ("password",), "name": ("name",), "preferences": preferences.NAMES}
+"""What can be changed, and the columns that hold it."""
 
 TIMEOUT_SECONDS = 15.0
 
@@ -57,19 +59,35 @@ def change(user: User, wish: Wish) -> None:
 @sensitive_variables("wish")
 def change_here(user: User, wish: Wish) -> None:
     """Change an account that this server keeps, as its owner wishes. Raises ValidationError, by fields."""
-    if "password" in wish:
-        _set_password(user, wish["present"], wish["password"])
-    else:
-        _rename(user, wish["name"])
+    match kind(wish):
+        case "password":
+            _set_password(user, wish["present"], wish["password"])
+        case "name":
+            _write(user, {"name": wish["name"].strip()})
+        case _:
+            _write(user, wish)
 
 
-def _rename(user: User, name: str) -> None:
-    try:
-        name = User._meta.get_field("name").clean(name.strip(), user)
-    except ValidationError as error:
-        raise ValidationError({"name": error.messages}) from error
-    User.objects.filter(pk=user.pk).update(name=name)
-    user.name = name
+def kind(wish: Wish) -> str:
+    """Return what a wish is about."""
+    return "password" if "password" in wish else "name" if "name" in wish else "preferences"
+
+
+def _write(user: User, texts: Mapping[str, str]) -> None:
+    """Write columns, if all of their values are allowed."""
+    values: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        column: Any = User._meta.get_field(name)
+        try:
+            values[name] = column.clean(text, user)
+        except ValidationError as error:
+            errors[name] = error.messages
+    if errors:
+        raise ValidationError(errors)
+    User.objects.filter(pk=user.pk).update(**values)
+    for name, value in values.items():
+        setattr(user, name, value)
 
 
 @sensitive_variables("present", "new", "encoded")
@@ -89,22 +107,24 @@ def _set_password(user: User, present: str, new: str) -> None:
 @sensitive_variables("wish")
 def _change_at(master: Server, user: User, wish: Wish) -> None:
     """Have the master change an account, and take over what it answers."""
-    field = "password" if "password" in wish else "name"
-    answer = _ask(master, field, {"user": str(user.pk), "wish": dict(wish)})
+    about = kind(wish)
+    answer = _ask(master, about, {"user": str(user.pk), "wish": dict(wish)})
     if "errors" in answer:
         raise ValidationError(answer["errors"])
-    value = answer[field]
-    # Only over the value that was here when the question was asked: a sync may have brought a later one since.
-    User.objects.filter(pk=user.pk, **{field: getattr(user, field)}).update(**{field: value})
-    setattr(user, field, value)
+    values = {name: answer[name] for name in FIELDS[about]}
+    # Only over the values that were here when the question was asked: a sync may have brought later ones since.
+    before = {name: getattr(user, name) for name in FIELDS[about]}
+    User.objects.filter(pk=user.pk, **before).update(**values)
+    for name, value in values.items():
+        setattr(user, name, value)
 
 
 @sensitive_variables("question")
 def _ask(master: Server, field: str, question: dict[str, Any]) -> dict[str, Any]:
     if master.is_self:
         raise ValidationError(
-            f"Your {field} was not changed: {master.name} is a slave and does not know its master yet. Tell an"
-            " administrator."
+            f"Your {field} {_was(field)} not changed: {master.name} is a slave and does not know its master yet."
+            " Tell an administrator."
         )
     try:
         return calls.call(master, "POST", "accounts/own", json=question, timeout=TIMEOUT_SECONDS).json()
@@ -117,14 +137,18 @@ def _sentence(error: CallError, master: str, field: str) -> str:
     if isinstance(error, Broken):
         return (
             f"The line to the master, {master}, broke before its answer came, so {servers.this().name} does not know"
-            f" whether your {field} was changed. Do the same again in a few minutes."
+            f" whether your {field} {_was(field)} changed. Do the same again in a few minutes."
         )
     if error.kind == Kind.TEMPORARY:
         return (
-            f"Your {field} was not changed: the master, {master}, which keeps all accounts, cannot be reached now."
-            " Try again in a few minutes."
+            f"Your {field} {_was(field)} not changed: the master, {master}, which keeps all accounts, cannot be"
+            " reached now. Try again in a few minutes."
         )
     return (
-        f"Your {field} was not changed: the master, {master}, which keeps all accounts, does not work together with"
-        f" {servers.this().name} now. Tell an administrator."
+        f"Your {field} {_was(field)} not changed: the master, {master}, which keeps all accounts, does not work"
+        f" together with {servers.this().name} now. Tell an administrator."
     )
+
+
+def _was(field: str) -> str:
+    return "were" if field.endswith("s") else "was"

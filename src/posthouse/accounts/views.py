@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from posthouse.accounts import access, entry, handover, own, people
-from posthouse.accounts.forms import LoginForm, NameForm, PasswordForm, PersonForm
+from posthouse.accounts.forms import LoginForm, NameForm, PasswordForm, PersonForm, PreferencesForm
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
@@ -144,17 +144,22 @@ def me(request: HttpRequest) -> HttpResponse:
         url = None if there.is_self else servers.page(there, "accounts:me")
         context = {"person": person, "there": there, "there_url": url}
         return render(request, "accounts/me.html", context, status=403 if request.method == "POST" else 200)
-    renaming = request.POST.get("change") == "name"
-    name = NameForm(person, request.POST if renaming else None)
-    password = PasswordForm(person, None if renaming else request.POST or None)
-    if renaming and name.is_valid() and name.keep():
+    change = request.POST.get("change")
+    name = NameForm(person, request.POST if change == "name" else None)
+    wishes = PreferencesForm(person, request.POST if change == "preferences" else None)
+    password = PasswordForm(person, request.POST if change not in {None, "name", "preferences"} else None)
+    if name.is_valid() and name.keep():
         messages.success(request, "Your name was changed.")
+        return redirect("accounts:me")
+    if wishes.is_valid() and wishes.keep():
+        messages.success(request, "Your preferences were changed.")
         return redirect("accounts:me")
     if password.is_valid() and password.keep():
         update_session_auth_hash(request, person)  # this session goes on, all others of this person end
         messages.success(request, "Your password was changed. You stay logged in here and nowhere else.")
         return redirect("accounts:me")
-    return render(request, "accounts/me.html", {"person": person, "name": name, "password": password})
+    forms = {"name": name, "password": password, "preferences": wishes}
+    return render(request, "accounts/me.html", {"person": person} | forms)
 
 
 def _keeper(user: User | None, name: str, *args: UUID) -> dict[str, object]:

@@ -16,7 +16,7 @@ from posthouse.web import units
 
 @receiver(package_arrived)
 def tell_recipients(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
-    """Tell each recipient who can fetch the package here, once."""
+    """Tell each recipient who can fetch the package here, once, unless he wants no such mails."""
     count = package.file_count
     letter = Letter(
         subject=f"{package.sender} sent you “{package.title}”",
@@ -30,4 +30,5 @@ def tell_recipients(sender: Any, package: Package, **_: Any) -> None:  # noqa: A
         action="Open the package",
     )
     people = User.objects.filter(deliveries__package=package, deliveries__available_at__isnull=False)
+    people = people.exclude(mails=User.Mails.NONE)
     outbox.tell(people.iterator(), f"package:{package.pk}", letter)

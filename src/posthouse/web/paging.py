@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 Row = TypeVar("Row", bound=Model)
+SIZE = 50
 LAST = 100_000  # further pages are asked for by nobody but robots
 
 
@@ -43,8 +44,8 @@ class Page(Generic[Row]):
         return self.number - 1 if self.number > 2 else None
 
 
-def page(request: HttpRequest, rows: QuerySet[Row], size: int = 50) -> Page[Row]:
-    """Return the page of the rows that `?page=` asks for.
+def page(request: HttpRequest, rows: QuerySet[Row], size: int | None = None) -> Page[Row]:
+    """Return the page of the rows that `?page=` asks for, with as many of them as the person has chosen.
 
     Raises:
         Http404: it is no number, or no page.
@@ -54,6 +55,8 @@ def page(request: HttpRequest, rows: QuerySet[Row], size: int = 50) -> Page[Row]
     if not (asked.isascii() and asked.isdigit() and len(asked) < 9 and 1 <= int(asked) <= LAST):
         raise Http404
     number = int(asked)
+    if size is None:
+        size = int(getattr(getattr(request, "user", None), "rows", SIZE))
     start = (number - 1) * size
     found = list(rows[start : start + size + 1])  # one more than is shown tells whether there is another page
     return Page(found[:size], number, len(found) > size)

@@ -40,14 +40,14 @@ def duration(length: timedelta | float | None) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> str:
-    """Show how long ago a moment was; the full time is in the title."""
+    """Show how long ago a moment was; the full time is in the title, in the time zone of the person who looks."""
     if moment is None:
         return units.NOTHING
-    utc = moment.astimezone(UTC)
+    local = timezone.localtime(moment)
     return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>',
-        utc.isoformat(timespec="seconds"),
-        f"{utc.day} {utc:%B %Y, %H:%M:%S}",
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.astimezone(UTC).isoformat(timespec="seconds"),
+        f"{local.day} {local:%B %Y, %H:%M:%S %Z}",
         units.ago(moment, timezone.now()),
     )
 
