@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from tests.sync.test_runs import sync
 NEW = "quite another secret"
 PASSWORDS = {"present": PASSWORD, "password": NEW, "again": NEW}
 NAME = {"change": "name", "name": "Robert"}
+PREFERENCES = {"change": "preferences", "time_zone": "Asia/Tokyo", "mails": "none", "rows": "100"}
 
 # Runs at tokyo: somebody, logged in in two browsers there, sends the form of his profile in one of them.
 SEND = """
@@ -51,6 +53,7 @@ user.refresh_from_db()
 result = {{
     'page': page,
     'name': user.name,
+    'zone': user.time_zone,
     'old': user.check_password({old!r}),
     'new': user.check_password({new!r}),
     'in': client.get(reverse('accounts:me'), secure=True).status_code == 200,
@@ -113,7 +116,14 @@ def test_a_new_name_holds_on_both_servers_at_once(home: Server, far: Far) -> Non
     assert there["other"]
 
 
-@pytest.mark.parametrize("form", [PASSWORDS, NAME])
+def test_new_preferences_hold_on_both_servers_at_once(home: Server, far: Far) -> None:
+    there = send(far, PREFERENCES)
+    assert "Your preferences were changed." in there["page"]
+    assert there["zone"] == "Asia/Tokyo"
+    assert (bob().time_zone, bob().mails, bob().rows) == ("Asia/Tokyo", "none", 100)
+
+
+@pytest.mark.parametrize("form", [PASSWORDS, NAME, PREFERENCES])
 def test_the_next_sync_finds_it_there_and_the_copies_equal(home: Server, far: Far, form: dict[str, str]) -> None:
     send(far, form)
     row = sync(home, Run.Kind.AUTOMATIC)
@@ -142,15 +152,17 @@ def test_what_the_master_refuses_is_said_beside_the_field(
     assert list(User.objects.values()) == before
 
 
-@pytest.mark.parametrize(("form", "what"), [(PASSWORDS, "password"), (NAME, "name")])
+@pytest.mark.parametrize(
+    ("form", "what"),
+    [(PASSWORDS, "password was"), (NAME, "name was"), (PREFERENCES, "preferences were")],
+)
 def test_with_the_master_away_nothing_is_changed_and_that_is_said(
     home: Server, far: Far, form: dict[str, str], what: str
 ) -> None:
     there = send(far, form, trouble=AWAY)
-    assert (
-        f"Your {what} was not changed: the master, paris, which keeps all accounts, cannot be reached" in there["page"]
-    )
+    assert f"Your {what} not changed: the master, paris, which keeps all accounts, cannot be reached" in there["page"]
     assert (there["name"], there["old"], there["in"], there["other"]) == ("Bob", True, True, True)
+    assert (there["zone"], bob().time_zone) == ("", "")
     assert bob().check_password(PASSWORD)
 
 
@@ -162,10 +174,10 @@ def test_a_master_that_no_longer_trusts_this_server_changes_nothing(home: Server
     assert bob().check_password(PASSWORD)
 
 
-@pytest.mark.parametrize("form", [PASSWORDS, NAME])
+@pytest.mark.parametrize("form", [PASSWORDS, NAME, PREFERENCES])
 def test_a_call_whose_answer_is_lost_is_made_again_without_harm(home: Server, far: Far, form: dict[str, str]) -> None:
     there = send(far, form, trouble=ANSWER_LOST_ONCE)
-    assert "was changed." in there["page"]
+    assert re.search(r"(was|were) changed\.", there["page"])
     assert there["in"]
 
 
@@ -195,6 +207,19 @@ def ask(client: Client, signer: Signer, question: object) -> HttpResponse:
 
 def about(user: User, **wish: str) -> dict[str, Any]:
     return {"user": str(user.pk), "wish": wish or {"name": "Robert"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("time_zone", "Mars/Olympus"), ("time_zone", "../etc/passwd"), ("mails", "daily"), ("rows", "7"), ("rows", "x")],
+)
+def test_preferences_that_are_not_to_choose_are_refused(
+    client: Client, signer: Signer, bob: User, name: str, value: str
+) -> None:
+    wish = {"time_zone": "Asia/Tokyo", "mails": "none", "rows": "100"} | {name: value}
+    assert set(ask(client, signer, about(bob, **wish)).json()["errors"]) == {name}
+    bob.refresh_from_db()
+    assert (bob.time_zone, bob.mails, bob.rows) == ("", "every", 50)
 
 
 def test_the_home_server_may_ask(client: Client, signer: Signer, bob: User) -> None:
@@ -274,6 +299,7 @@ def test_only_servers_may_ask(client: Client, bob: User) -> None:
         {"user": "0" * 32, "wish": {"email": "x"}},
         {"user": "0" * 32, "wish": {"name": "x", "role": "administrator"}},
         {"user": "0" * 32, "wish": {"password": NEW}},
+        {"user": "0" * 32, "wish": {"rows": "100"}},
         {"user": "0" * 32, "wish": "name"},
         [],
     ],

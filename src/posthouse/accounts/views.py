@@ -147,7 +147,7 @@ def me(request: HttpRequest) -> HttpResponse:
     change = request.POST.get("change")
     name = NameForm(person, request.POST if change == "name" else None)
     wishes = PreferencesForm(person, request.POST if change == "preferences" else None)
-    password = PasswordForm(person, request.POST if change not in {None, "name", "preferences"} else None)
+    password = PasswordForm(person, None if change in {"name", "preferences"} else request.POST or None)
     if name.is_valid() and name.keep():
         messages.success(request, "Your name was changed.")
         return redirect("accounts:me")
