@@ -38,7 +38,7 @@ def status(json: Json = False) -> None:
     if json:
         echo_json({"fingerprint": key, "servers": [_entry(entry) for entry in entries]})
     else:
-        head = ["Name", "Address", "Role", "Version", "Status", "Last sync"]
+        head = ["Name", "Address", "Role", "Version", "Status", "Last sync", "Seats"]
         for line in table(head, [_cells(entry) for entry in entries]):
             typer.echo(line)
         for entry in entries:
@@ -169,6 +169,7 @@ def _entry(entry: Any) -> dict[str, Any]:
         "reason": entry.reason,
         "percent": entry.percent,
         "last_sync": moment(entry.synced_at),
+        "seats": listed.seats,
     }
 
 
@@ -182,7 +183,14 @@ def _cells(entry: Any) -> list[str]:
         listed.version or NOTHING,
         f"{entry.status or NOTHING}{progress}",
         moment(entry.synced_at) or NOTHING,
+        _seats(listed.seats),
     ]
+
+
+def _seats(seats: dict[str, int | None] | None) -> str:
+    if seats is None:
+        return NOTHING
+    return f"{seats['used']} of {seats['limit']}" if seats["limit"] is not None else f"{seats['used']}, unlimited"
 
 
 def _run(run: Any) -> dict[str, Any]:
