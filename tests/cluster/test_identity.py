@@ -10,6 +10,7 @@ import pytest
 from django.conf import LazySettings, settings
 
 from posthouse.cluster import identity, words
+from posthouse.cluster.checks import key_files
 from posthouse.config.options import Options
 
 
@@ -74,3 +75,11 @@ def test_a_text_that_is_no_key_is_refused(text: str) -> None:
 def test_the_key_lies_in_the_data_folder() -> None:
     options: Options = settings.POSTHOUSE
     assert identity.ensure() == options.data_dir / "identity.key"
+
+
+def test_a_key_that_others_can_read_is_complained_of(data_dir: Path) -> None:
+    path = identity.ensure()
+    assert key_files(None) == []
+    path.chmod(0o640)
+    (complaint,) = key_files(None)
+    assert f"chmod 600 {path}" in str(complaint.hint)

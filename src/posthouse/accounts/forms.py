@@ -148,14 +148,15 @@ class PreferencesForm(forms.Form):
     mails = forms.ChoiceField(
         label="E-mails about packages",
         choices=User.Mails.choices,
-        help_text="What you have sent and what fails is always told.",
+        help_text="If something that you have sent fails, you are always told.",
     )
     rows = forms.ChoiceField(label="Rows per page", choices=[(str(count), str(count)) for count in preferences.ROWS])
 
     def __init__(self, user: User, data: QueryDict | None = None) -> None:
-        super().__init__(data, initial={name: getattr(user, name) for name in preferences.NAMES})
+        known = {name: getattr(user, name) for name in preferences.NAMES}
+        super().__init__(data, initial=known | {"time_zone": user.time_zone or preferences.UTC})
         zones: Any = self.fields["time_zone"]
-        zones.choices = [("", "UTC"), *((name, name.replace("_", " ")) for name in preferences.zones())]
+        zones.choices = [(name, name.replace("_", " ")) for name in preferences.zones()]
         self.user = user
 
     def keep(self) -> bool:

@@ -10,13 +10,14 @@ from django.core.exceptions import ValidationError
 NAMES = ("time_zone", "mails", "rows")
 """The columns of an account that hold them."""
 ROWS = (25, 50, 100, 200)
+UTC = "UTC"
 REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
 @cache
 def zones() -> list[str]:
-    """Return the names of the time zones to choose from: places, by region."""
-    return sorted(name for name in available_timezones() if name.partition("/")[0] in REGIONS)
+    """Return the names of the time zones to choose from: UTC, and places by region."""
+    return [UTC, *sorted(name for name in available_timezones() if name.partition("/")[0] in REGIONS)]
 
 
 def zone(name: str) -> ZoneInfo | None:

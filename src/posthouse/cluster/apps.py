@@ -12,7 +12,7 @@ class ClusterConfig(AppConfig):
 
     def ready(self) -> None:
         """Have old nonces forgotten from time to time, and say which server this is."""
-        from posthouse.cluster import rotation, servers, signatures
+        from posthouse.cluster import checks, rotation, servers, signatures  # noqa: F401 - checks registers itself
         from posthouse.jobs import worker
         from posthouse.licensing import here
 

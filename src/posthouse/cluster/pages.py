@@ -190,13 +190,13 @@ def test(request: HttpRequest, server_id: UUID) -> HttpResponse:
     elif "stage" in request.GET:
         return _stage(request, server)
     else:
-        context["next"] = {"number": 0, "title": testing.stages()[0][0], "failed": 0}
+        context["next"] = {"number": 0, "title": testing.stages(server)[0][0], "failed": 0}
     return render(request, "cluster/test.html", context)
 
 
 def _stage(request: HttpRequest, server: Server) -> HttpResponse:
     """Show the lines of one stage, and what comes next: another stage, or the result."""
-    stages = testing.stages()
+    stages = testing.stages(server)
     number, failed = (_count(request.GET.get(name, "")) for name in ("stage", "failed"))
     if number >= len(stages):
         raise Http404

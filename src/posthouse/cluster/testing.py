@@ -48,14 +48,15 @@ def register(title: str, stage: Stage) -> None:
     _added.append((title, stage))
 
 
-def stages() -> list[tuple[str, Stage]]:
-    """Return the stages of a test in their order, each with what it looks at."""
+def stages(server: Server) -> list[tuple[str, Stage]]:
+    """Return the stages of a test of a server in their order, each with what it looks at."""
     own: list[tuple[str, Stage]] = [
         ("name and port", _reach),
         ("certificate, key, version and role", _prove),
         ("signatures both ways, clocks, licence and disk", _sign),
     ]
-    return [*own, *_added, ("alternate address", _alternate)]
+    last: list[tuple[str, Stage]] = [("alternate address", _alternate)] if server.alternate_address else []
+    return [*own, *_added, *last]
 
 
 def test(server: Server) -> Iterator[Line]:
@@ -64,7 +65,7 @@ def test(server: Server) -> Iterator[Line]:
     The first failure of the connection ends it: the steps behind could not say more. A certificate that was renewed is
     pinned anew, if the server proves with its identity key that it is its own.
     """
-    for _, stage in stages():
+    for _, stage in stages(server):
         for line in stage(server):
             yield line
             if line.ends:
@@ -196,8 +197,6 @@ def _disk(answer: dict[str, Any]) -> Line:
 
 
 def _alternate(server: Server) -> Iterator[Line]:
-    if not server.alternate_address:
-        return
     host, port = addresses.with_port(server.alternate_address, server.port)
     try:
         pairing.same_server(server, Address(host, port, server.namespace))
