@@ -22,7 +22,6 @@ from posthouse.store.errors import BlobMissing, DigestMismatch
 from posthouse.store.models import Blob, Part
 from posthouse.store.writers import PartWriter
 
-
 LOCK_SECONDS = 1.0
 
 

@@ -7,7 +7,7 @@ import posthouse.accounts.preferences
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0008_outside"),
+        ("accounts", "0009_standard_travels"),
     ]
 
     operations = [
