@@ -31,13 +31,16 @@ ROWS = os.environ.get("POSTHOUSE_BENCHMARK_ROWS", "")
 def run(folder: Path) -> Iterator[str]:
     """Measure, and yield the lines of the outcome."""
     rows = [GRID[int(number)] for number in ROWS.split(",")] if ROWS else list(GRID)
+    low: list[str] = []
     with Namespaces(folder, line=CLEAN) as namespaces, Pair(folder, namespaces) as pair:
-        for line, _least in rows:
+        for line, least in rows:
             size = int(line.mbit * 1e6 / 8 * SECONDS)
             source = noise(folder / "source.bin", size)
             namespaces.change(line)
             seconds = pair.relay({source.name: source})
-            yield f"relay-line {line}: {size * 8 / seconds / line.mbit / 1e6:.1%} of the line ({seconds:.1f} s)"
-            if os.environ.get("KEEP"):
-                print(pair.near.said()[-60000:])
+            share = size * 8 / seconds / line.mbit / 1e6
+            yield f"relay-line {line}: {share:.1%} of the line ({seconds:.1f} s; {least:.0%} at least)"
+            low += [str(line)] if share < least else []
             pair.empty()
+    if low:
+        raise RuntimeError(f"too slow: {'; '.join(low)}")

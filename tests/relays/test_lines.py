@@ -1,0 +1,235 @@
+"""The streams to one server: how many there are, which one a call goes by, and what becomes of those that break."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from posthouse.cluster.errors import Broken, Failed, NoConnection
+from posthouse.cluster.sockets import Facts
+from posthouse.cluster.streams import NoAnswer, StreamBroken, TooLong
+from posthouse.cluster.transport import Place
+from posthouse.relays import adapt, lines
+from posthouse.relays.lines import BEGIN, DEPTH, FIRST, LEAST, Lines
+
+PLACE, OTHER = Place("a.example.com", 443), Place("b.example.com", 443)
+TRIP = 0.001
+
+
+class FakeStream:
+    """A connection without a network."""
+
+    def __init__(self) -> None:
+        self.load = 0
+        self.usable = True
+        self.acknowledged = 0
+        self.hung_up = False
+        self.answer: Exception | None = None
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.carried: list[str] = []
+        self._lock = threading.Lock()
+
+    def facts(self) -> Facts:
+        return Facts(TRIP, self.acknowledged, waiting=False)
+
+    def gone(self) -> bool:
+        if self.hung_up and self.load == 0:
+            self.usable = False
+        return not self.usable
+
+    def close(self) -> None:
+        self.usable = False
+
+    def exchange(self, method: str, target: str, *_: Any, body: bytes = b"", **more: Any) -> Any:
+        with self._lock:
+            self.load += 1
+            self.carried.append(target)
+        try:
+            self.go_on.wait(10)
+            if more["gate"] is not None:
+                more["gate"](1000)
+            if self.answer is not None:
+                self.usable = False
+                raise self.answer
+            return 200, {}, b"{}"
+        finally:
+            with self._lock:
+                self.load -= 1
+
+
+class Network:
+    """Opens streams, and keeps them; may refuse to."""
+
+    def __init__(self) -> None:
+        self.opened: list[FakeStream] = []
+        self.refuse: OSError | None = None
+        self.enough = threading.Event()
+
+    def __call__(self, place: Place) -> Any:
+        if self.refuse is not None:
+            raise self.refuse
+        stream = FakeStream()
+        self.opened.append(stream)
+        if len(self.opened) >= adapt.START[0][1]:
+            self.enough.set()
+        return stream
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+def far(network: Network) -> Iterator[Lines]:
+    found = Lines("tokyo", network)
+    yield found
+    found.close()
+
+
+def call(far: Lines, place: Place = PLACE, target: str = "/x") -> Any:
+    return far.send(place, "POST", target, {}, b"", 1.0, 1000)
+
+
+def settle(far: Lines, network: Network) -> None:
+    """Wait until the first streams are open."""
+    call(far)
+    assert network.enough.wait(10)
+    with far._changed:
+        assert far._changed.wait_for(lambda: far._opening == 0, 10)
+
+
+def test_the_first_call_opens_several_streams_at_once(far: Lines, network: Network) -> None:
+    settle(far, network)
+    assert len(network.opened) == adapt.START[0][1]
+    assert far.calls() == DEPTH * len(network.opened)
+
+
+def test_a_call_goes_by_the_stream_that_has_least_to_do(far: Lines, network: Network) -> None:
+    settle(far, network)
+    for stream in network.opened:
+        stream.go_on.clear()
+        stream.carried.clear()
+    with ThreadPoolExecutor(32) as pool:
+        calls = [pool.submit(call, far) for _ in range(DEPTH * len(network.opened))]
+        with far._changed:
+            far._changed.wait_for(lambda: all(stream.load == DEPTH for stream in network.opened), 5)
+        late = pool.submit(call, far)
+        assert {len(stream.carried) for stream in network.opened} == {DEPTH}
+        assert not late.done()
+        for stream in network.opened:
+            stream.go_on.set()
+        assert all(one.result().status == 200 for one in [*calls, late])
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (StreamBroken("reset"), Broken, "broke"),
+        (NoAnswer(), Broken, "took too long"),
+        (TooLong(), Failed, "longer than"),
+    ],
+)
+def test_what_breaks_is_told_in_words_and_not_used_again(
+    far: Lines, network: Network, answer: Exception, error: type[Exception], words: str
+) -> None:
+    settle(far, network)
+    for stream in network.opened:
+        stream.answer = answer
+    with pytest.raises(error, match=words):
+        call(far)
+    for stream in network.opened:
+        stream.answer = None
+    assert call(far).status == 200
+    assert len(far._streams) == len(network.opened) - 1
+
+
+def test_where_nobody_answers_the_call_says_so_and_another_address_may_be_tried(far: Lines, network: Network) -> None:
+    network.refuse = ConnectionRefusedError(111, "refused")
+    with pytest.raises(NoConnection, match="no server runs"):
+        call(far)
+    network.refuse = None
+    assert call(far, OTHER).status == 200
+    assert far._place == OTHER
+
+
+def test_streams_to_another_address_are_left(far: Lines, network: Network) -> None:
+    settle(far, network)
+    first = list(network.opened)
+    assert call(far, OTHER).status == 200
+    assert not any(stream.usable for stream in first)
+
+
+def test_a_stream_that_was_idle_for_long_is_not_used_again(
+    far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(far, network)
+    first = list(network.opened)
+    monkeypatch.setattr(lines, "IDLE_SECONDS", -1.0)
+    call(far)
+    assert not any(stream.usable for stream in first)
+
+
+def test_a_stream_whose_far_side_hung_up_is_not_used_again(far: Lines, network: Network) -> None:
+    settle(far, network)
+    for stream in network.opened[:-1]:
+        stream.hung_up = True
+    last = network.opened[-1]
+    last.carried.clear()
+    call(far)
+    assert last.carried == ["/x"]
+
+
+def test_what_a_call_carries_follows_the_rate_and_grows_small_at_the_end(far: Lines, network: Network) -> None:
+    assert far.calls() == FIRST
+    assert far.stretch(1 << 40) == BEGIN
+    settle(far, network)
+    far._rate = 40e6
+    assert far.stretch(1 << 40) == 10_000_000 // LEAST * LEAST
+    assert far.stretch(80_000_000) == 5_000_000 // LEAST * LEAST
+    assert far.stretch(1000) == LEAST
+
+
+def test_a_look_measures_and_tries_more_streams(far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(far, network)
+    now = [far._looked_at]
+    monkeypatch.setattr(lines.time, "monotonic", lambda: now[0])
+
+    def passes(seconds: float, each: int) -> None:
+        now[0] += seconds
+        far._calls = 100
+        for stream in list(far._streams):
+            stream.acknowledged += each  # type: ignore[attr-defined]
+        far.look()
+        far._calls = 0
+
+    passes(3, 3_000_000)
+    assert far._rate == pytest.approx(4e6)
+    passes(3, 3_000_000)  # it grows no more by itself
+    passes(3, 3_000_000)
+    with far._changed:
+        assert far._changed.wait_for(lambda: far._opening == 0, 10)
+    assert len(far._streams) == 6
+    passes(3, 2_000_000)  # the same altogether: they brought nothing
+    assert len(far._streams) == 4
+    assert sum(stream.usable for stream in network.opened) == 4
+
+
+def test_time_at_the_gate_is_noted(network: Network) -> None:
+    class Slow:
+        step = 1000
+
+        def __call__(self, size: int) -> None:
+            passed.append(size)
+
+    passed: list[int] = []
+    far = Lines("tokyo", network, gate=Slow())
+    call(far)
+    assert passed == [1000]
+    assert far._held > 0
+    far.close()
