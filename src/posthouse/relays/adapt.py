@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MOST = 32
-START = ((0.02, 4), (0.12, 8), (float("inf"), 12))
+START = ((0.02, 4), (0.12, 8), (0.25, 12), (float("inf"), 24))
 """Streams to begin with, by the round trip in seconds: each needs many round trips to get up to speed."""
 GAIN = 1.12
 """What more streams must bring to be kept: the rate of a lossy line is never quite the same for two moments."""

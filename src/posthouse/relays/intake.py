@@ -15,7 +15,7 @@ from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.signatures import Caller
 from posthouse.relays import receiver, wire
 from posthouse.relays.models import Arrival, ArrivalFile
-from posthouse.store import blobs, digests, many, parts
+from posthouse.store import blobs, digests, disk, many, parts
 from posthouse.store.errors import BlobMissing
 from posthouse.store.models import Blob, Part
 from posthouse.store.records import Piece
@@ -96,14 +96,22 @@ def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
             raise _damaged(item.part)
     there = many.have(list(known.values()))
     pieces: dict[UUID, list[Piece]] = {}
-    for item in items:
-        blob = known[item.file]
-        if item.part not in there.get(blob.id, {item.part}):
-            os.close(_open(blob))
-            with blobs.writer(blob, item.part) as writer:
-                writer.write(item.data)
-                pieces.setdefault(blob.id, []).append(writer.seal(item.digest))
+    with disk.synced(blobs.local().root):
+        for item in items:
+            blob = known[item.file]
+            if item.part not in there.get(blob.id, {item.part}):
+                with _writer(blob, item.part) as writer:
+                    writer.write(item.data)
+                    pieces.setdefault(blob.id, []).append(writer.seal(item.digest, flush=False))
     record(arrival, pieces)
+
+
+def _writer(blob: Blob, part: int) -> PartWriter:
+    try:
+        return blobs.writer(blob, part)
+    except BlobMissing:
+        os.close(_open(blob))
+        return blobs.writer(blob, part)
 
 
 def record(arrival: Arrival, pieces: dict[UUID, list[Piece]]) -> None:

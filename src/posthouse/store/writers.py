@@ -69,8 +69,10 @@ class PartWriter:
             raise
         return written
 
-    def seal(self, expected: bytes | None = None) -> Piece:
+    def seal(self, expected: bytes | None = None, *, flush: bool = True) -> Piece:
         """Make the whole part durable, check its digest, close, and return what is to be recorded of it.
+
+        Without `flush` somebody else sees to it that it is durable before it is recorded: see disk.synced.
 
         Raises DigestMismatch when the digest is not the expected one, ValueError when bytes are missing, StoreError.
         """
@@ -81,7 +83,8 @@ class PartWriter:
             self.close()
             raise DigestMismatch(self.number)
         try:
-            self.flush()
+            if flush:
+                self.flush()
         finally:
             self.close()
         return Piece(self.number, self.length, digest, self._crc32)
