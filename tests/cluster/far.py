@@ -14,11 +14,13 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.test import RequestFactory
 from django.urls import resolve
 
@@ -56,6 +58,29 @@ async def _relay(method: str, path: str, headers: Mapping[str, str], body: bytes
 
     await application(scope, receive, send)
     return Reply(said[0]["status"], {}, said[1]["body"])
+
+
+class Dies(BaseException):
+    """This process is to behave as if it were killed: what it has not committed is gone."""
+
+
+@contextmanager
+def dying_after(statements: int) -> Iterator[None]:
+    """Die after so many statements to the database; 0: live on."""
+    left = statements
+
+    def count(execute: Any, *args: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            raise Dies
+        left -= 1
+        return execute(*args)
+
+    if not statements:
+        yield
+        return
+    with connection.execute_wrapper(count):
+        yield
 
 
 class Pipe:
@@ -126,9 +151,10 @@ class Pipe:
         """Answer one message of the other end."""
         try:
             if message["kind"] == "request":
-                reply = answer(
-                    message["method"], message["target"], message["headers"], base64.b64decode(message["body"])
-                )
+                with dying_after(message.get("statements", 0)):
+                    reply = answer(
+                        message["method"], message["target"], message["headers"], base64.b64decode(message["body"])
+                    )
                 value: Any = {
                     "status": reply.status,
                     "headers": dict(reply.headers),
@@ -138,6 +164,9 @@ class Pipe:
                 space: dict[str, Any] = {}
                 exec(message["code"], space)
                 value = space.get("result")
+        except Dies:
+            connection.close()
+            self._put({"kind": "answer", "value": None})
         except Exception as error:  # noqa: BLE001 - whatever it is, the other end reports it
             self._put({"kind": "broke", "value": f"{error!r}\n{traceback.format_exc()}"})
         else:
@@ -160,7 +189,7 @@ class Pipe:
 class Far(Pipe):
     """The other server, seen from the test. `far.run(code)` runs code there and returns its `result`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, database_url: str = "") -> None:
         self.name = name
         self.folder = tempfile.TemporaryDirectory(prefix=f"posthouse-{name}-")
         Path(self.folder.name, "none.toml").touch()
@@ -169,6 +198,7 @@ class Far(Pipe):
             "POSTHOUSE_DATA_DIR": self.folder.name,
             "POSTHOUSE_NAME": name,
             "POSTHOUSE_HOST": f"{name}.example",
+            "POSTHOUSE_DATABASE_URL": database_url,
             "DJANGO_SETTINGS_MODULE": "posthouse.config.settings",
         }
         self.process = subprocess.Popen(
