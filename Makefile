@@ -16,8 +16,8 @@ setup: .venv/.dev ## Set up everything for working on Posthouse in .venv
 demo: .venv/.runtime ## Show a cluster of three servers on this machine (about a minute)
 	@$(BIN)/python -m posthouse.cli demo
 
-test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (needs chromium and postgresql)
-	@scripts/debian chromium:chromium pg_virtualenv:postgresql unzip:unzip
+test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (needs chromium, postgresql, faketime, nftables)
+	@scripts/debian chromium:chromium pg_virtualenv:postgresql unzip:unzip faketime:faketime ip:iproute2 nft:nftables
 	@scripts/test
 
 check: .venv/.dev ## Check style, types, the direction of imports, templates and migrations

@@ -33,6 +33,8 @@ class RealServer(LocalServer):
 
     def __init__(self, name: str, folder: Path, port: int | None = None) -> None:
         super().__init__(name, folder, port, _new_database(name))
+        self.variables: dict[str, str] = {}
+        """More variables of its environment."""
 
     def kill(self, process: str = "all") -> None:
         """Kill -9 one kind of process: supervisor, web, http (the workers of web) or work; or all of them at once."""
@@ -69,11 +71,32 @@ class RealServer(LocalServer):
         with closing(sqlite3.connect(self.folder / "data" / "posthouse.sqlite3", timeout=30)) as database:
             return database.execute(statement).fetchall()
 
+    def execute(self, statement: str) -> None:
+        """Write into its database, past everything that the server does."""
+        if self.database_url:
+            with psycopg.connect(self.database_url) as connection:
+                connection.execute(statement.encode())
+            return
+        with closing(sqlite3.connect(self.folder / "data" / "posthouse.sqlite3", timeout=30)) as database:
+            database.execute(statement)
+            database.commit()
+
+    def columns(self, table: str) -> list[str]:
+        """Return the names of a table's columns."""
+        if self.database_url:
+            found = f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
+        else:
+            found = f"SELECT name FROM pragma_table_info('{table}')"
+        return [row[0] for row in self.query(found)]
+
     def drop(self) -> None:
         """Remove the PostgreSQL database, if it has one."""
         if self.database_url:
             name = urlsplit(self.database_url).path.strip("/")
             _at_postgresql(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | self.variables
 
 
 @contextmanager

@@ -28,6 +28,14 @@ from posthouse.cluster.errors import Broken, CallError, Failed, NoConnection, Wr
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long one piece of a body may stand still on its way out."""
+SOCKET_OPTIONS = [
+    *HTTPSConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+]
+"""While an answer is awaited, which may take minutes, a line that is dead is noticed within half a minute."""
 CONNECTIONS = 16
 """Connections kept alive to one address."""
 
@@ -140,6 +148,7 @@ class Network:
                     block=False,
                     ssl_context=sockets.context_for(place.pin),
                     assert_fingerprint=place.pin or None,
+                    socket_options=SOCKET_OPTIONS,
                 )
                 pool.ConnectionCls = _Connection
                 self._pools[place] = pool

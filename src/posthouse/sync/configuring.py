@@ -21,6 +21,10 @@ class RhythmForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
     class Meta:
         model = Rhythm
         fields = ["interval", "failures"]
+        help_texts = {
+            "interval": "When nothing changes; a change is sent at once.",
+            "failures": "With one more the slave is OUT OF SYNC.",
+        }
 
 
 class GuardForm(forms.ModelForm):  # type: ignore[type-arg]
