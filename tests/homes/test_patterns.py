@@ -1,0 +1,99 @@
+"""What administrators type is refused with the character, the place and the cure, and never runs away (R38, R50)."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+import pytest
+
+from posthouse.homes import patterns
+from posthouse.homes.engine import EMAIL, Condition, Engine, Person, Rule
+from posthouse.homes.patterns import BadPattern
+from posthouse.lib.ids import uuid7
+
+
+def refusal(pattern: str) -> str:
+    with pytest.raises(BadPattern) as caught:
+        patterns.check(pattern)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "character", "cure"),
+    [
+        ("asia~", "~ (character 5)", ". stands for any character"),
+        ("OU=Asia/Pacific", "/ (character 8)", ". stands for any character"),
+        ("bob\\b", "\\ (character 4)", "Write [.] for a literal dot"),
+        (r"asia\.example$", "\\ (character 5)", "Write asia[.]example$ instead."),
+        (r"^\d+@asia", "\\ (character 2)", "Write ^[0-9]+@asia instead."),
+        (r"[\w.]+@asia", "\\ (character 2)", "Write [0-9A-Za-z_.]+@asia instead."),
+        ("/asia/", "/ (character 1)", "Write asia instead."),
+        (r"a\.b~", "\\ (character 2)", "Write [.] for a literal dot"),
+    ],
+)
+def test_a_forbidden_character_is_named_with_what_to_write_instead(pattern: str, character: str, cure: str) -> None:
+    assert refusal(pattern).startswith(character)
+    assert cure in refusal(pattern)
+
+
+def test_what_is_proposed_is_accepted_and_means_the_same() -> None:
+    for typed in (r"asia\.example$", r"^\d+@asia", r"[\w.]+@asia", r"\(x\)", r"a\+b"):
+        better = patterns.suggestion(typed)
+        patterns.check(better)
+        for text in ("asia.example", "asiaxexample", "12@asia", "a.b@asia", "(x)", "x", "a+b", "aab"):
+            assert bool(re.search(typed, text, re.I)) == bool(patterns.compiled(better).search(text))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("^(tokyo|rio", "( at character 2 is never closed"),
+        ("[(](a|(b)", "( at character 4 is never closed"),
+        ("tokyo)", "has no opening one"),
+        ("tokyo[a-", "at character 6 ([a-) is never closed"),
+        ("*tokyo", "nothing to repeat at character 1 (*)"),
+        ("to**", "Two repetitions follow one another at character 3 (**)"),
+        ("a{2000}", "repeated too often at character 2 ({2000})"),
+        ("((a{100}){100})", "repeated too often"),
+        ("[z-a]", "The range at character 2 (z-a)"),
+        ("(?=asia)", "cannot be used at character 1"),
+        ("(?<!asia)x", "cannot be used at character 1"),
+        ("x" * 501, "at most 500 characters; this one has 501"),
+        ("asia\u2028", "Character 5 of the pattern cannot be seen"),
+        ("".join(f"[{c}ü]{{1000}}" for c in "abcdefghijklmnopqrstuvwxyz"), "take too much memory"),
+    ],
+)
+def test_an_invalid_pattern_is_explained_in_words_with_the_place(pattern: str, words: str) -> None:
+    assert words in refusal(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["asia", "^bob@", "[.]example$", "Ü|straße", "(?i)x", "a{1000}", "^$", "."])
+def test_ordinary_patterns_are_accepted(pattern: str) -> None:
+    patterns.check(pattern)
+
+
+def test_patterns_that_explode_in_backtracking_engines_run_at_once() -> None:
+    """Each of these takes Python's re longer than the age of the universe on this text."""
+    text = "a" * 5_000 + "!"
+    home = uuid7()
+    wicked = ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "(.*a){20}$", "^([a-z]+)*$", "^(a?){500}a{500}$"]
+    rules = [Rule(uuid7(), (Condition(EMAIL, pattern),), home) for pattern in wicked]
+    engine = Engine(rules)
+    person = Person(text)
+    assert engine.decide(person).rule is None
+    assert not any(step.matched for step in engine.explain(person).steps)
+
+
+def test_an_automaton_that_would_grow_too_large_is_made_in_pieces() -> None:
+    random = Random(1)
+    home = uuid7()
+    rules = [
+        Rule(uuid7(), (Condition(EMAIL, f"{random.choice('abc')}[ab{number}]{{900}}ü{number}$"),), home)
+        for number in range(300)
+    ]
+    engine = Engine(rules)
+    person = Person("b" + "a" * 900 + "ü299")
+    assert engine.decide(person) == engine.explain(person).decision
+    everything = Person("c" + "b" * 900 + "ü7")
+    assert engine.decide(everything) == engine.explain(everything).decision
