@@ -15,6 +15,10 @@ from posthouse.homes.patterns import LENGTH
 from posthouse.jobs.models import Work
 from posthouse.lib.ids import uuid7
 
+PATTERNS = ("email_pattern", "login_pattern", "group_pattern", "dn_pattern")
+PAIRS = 3
+"""Pairs of an LDAP field and its regex in a rule."""
+
 
 class Rule(models.Model):
     """A home server rule. The master makes rules and slaves hold copies: they need those for external recipients."""
@@ -23,10 +27,10 @@ class Rule(models.Model):
     name = models.CharField("Rule Name", max_length=100, validators=[check_name])
     position = models.PositiveIntegerField(default=0, help_text="rules apply from the lowest to the highest")
     external = models.BooleanField("External email recipient", default=False)
-    email = models.CharField("Email address regex", max_length=LENGTH, blank=True, default="")
-    login = models.CharField("User name regex", max_length=LENGTH, blank=True, default="")
-    group = models.CharField("Active Directory group regex", max_length=LENGTH, blank=True, default="")
-    dn = models.CharField("Active Directory DN regex", max_length=LENGTH, blank=True, default="")
+    email_pattern = models.CharField("Email address regex", max_length=LENGTH, blank=True, default="")
+    login_pattern = models.CharField("User name regex", max_length=LENGTH, blank=True, default="")
+    group_pattern = models.CharField("Active Directory group regex", max_length=LENGTH, blank=True, default="")
+    dn_pattern = models.CharField("Active Directory DN regex", max_length=LENGTH, blank=True, default="")
     ldap: models.JSONField[list[list[str]], list[list[str]]] = models.JSONField(
         default=list, help_text="up to three pairs of LDAP field name and regex"
     )
@@ -53,7 +57,7 @@ class Rule(models.Model):
     @property
     def conditions(self) -> list[tuple[str, str]]:
         """The fields that the rule looks at, as the pages call them, with their patterns."""
-        fields = ("email",) if self.external else ("email", "login", "group", "dn")
+        fields = PATTERNS[:1] if self.external else PATTERNS
         named = [(str(self._meta.get_field(name).verbose_name), str(getattr(self, name))) for name in fields]  # type: ignore[union-attr]
         pairs = [] if self.external else [(f"LDAP field {name}", pattern) for name, pattern in self.ldap]
         return [(name, pattern) for name, pattern in named + pairs if pattern]
