@@ -54,17 +54,20 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
     home = forms.ModelChoiceField(
         Server.objects.filter(removed_at=None).order_by("name"),
         label="Home server",
-        empty_label=None,
-        help_text="Where the person logs in, and where packages to this person wait.",
+        required=False,
+        empty_label="By rule",
+        help_text="Where the person logs in, and where packages to this person wait. By rule: as the home server rules"
+        " say.",
     )
     password = NewPassword(label="Password", help_text=PASSWORD_HINT)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.home_before = self.instance.home
         if self.instance.local:
             del self.fields["home"]  # a local account lives on its server
         else:
-            self.initial.setdefault("home", servers.this().pk)
+            self.initial["home"] = self.instance.home_id if self.instance.home_by_hand else None
         if not self.instance._state.adding:
             password = self.fields["password"]
             password.required, password.label = False, "New password"
@@ -78,17 +81,18 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
             raise ValidationError(people.TAKEN, code="taken")
         return login
 
-    def keep(self) -> bool:
-        """Write the person; False, with the reasons in the form's errors, when that is refused."""
-        if "home" in self.changed_data or self.instance._state.adding:
-            self.instance.home_by_hand = True
+    def keep(self, by: str) -> bool:
+        """Write the person; False, with the reasons in the form's errors, when that is refused. `by` names who asks."""
+        if "home" in self.fields:
+            self.instance.home_by_hand = self.cleaned_data["home"] is not None
+            self.instance.home = self.cleaned_data["home"] or self.home_before or servers.this()
         changed = None
         if not self.instance._state.adding:
             changed = {*self.changed_data, "home_by_hand"} - {"password"}
         else:
             self.instance.set_unusable_password()
         password = self.cleaned_data["password"] or None
-        return _refusals(self, lambda: people.save(self.instance, password, changed))
+        return _refusals(self, lambda: people.save(self.instance, password, changed, by))
 
 
 class NameForm(forms.Form):

@@ -36,7 +36,9 @@ def create(
     local: bool = False,
     is_active: bool = True,
 ) -> User:
-    """Make a person and return him. Without a home server he lives here; without a password he cannot log in yet.
+    """Make a person and return him. Without a password he cannot log in yet.
+
+    Without a home server he lives where the home server rules place him; here, if they do not.
 
     Raises:
         ValidationError: a value is not allowed; its `message_dict` has the sentences by field.
@@ -49,8 +51,10 @@ def create(
 
 
 @sensitive_variables("password")
-def save(user: User, password: str | None = None, changed: Collection[str] | None = None) -> User:
+def save(user: User, password: str | None = None, changed: Collection[str] | None = None, by: str = "") -> User:
     """Check a person whole and write him: all of him, or the fields that `changed` names, and a new password.
+
+    Afterwards he has the home server that the rules give him, unless one was chosen by hand; `by` tells who did that.
 
     Raises:
         ValidationError: a value is not allowed, or nobody would be left to administer the server.
@@ -71,7 +75,8 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
                 _keep_an_administrator(user)
             user.save(update_fields=fields)
             if not user.local:
-                signals.people_changed.send(User, ids={user.pk})
+                signals.people_changed.send(User, ids={user.pk}, by=by)
+                user.refresh_from_db(fields=["home"])
     except IntegrityError as error:  # somebody else took the name since full_clean looked
         raise ValidationError({"login": TAKEN}) from error
     return user

@@ -6,4 +6,5 @@ from django.dispatch import Signal
 
 people_changed = Signal()
 """Accounts were made, or something that rules may read has changed on them (ids=set[UUID]): names, addresses, what a
-directory says. Sent on the server that keeps the accounts, once for many of them. Homes places them anew."""
+directory says; or their home servers are set by hand, or by rule again (by=who did that, for the log). Sent on the
+server that keeps the accounts, once for many of them. Homes places them anew."""

@@ -107,7 +107,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if kept:
         return render(request, "accounts/at_master.html", kept, status=403)
     form = PersonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and form.keep():
+    if request.method == "POST" and form.is_valid() and form.keep(str(request.user)):
         messages.success(request, f"The account of {form.instance} was made.")
         return redirect("accounts:list")
     return render(request, "accounts/new.html", {"form": form})
@@ -125,7 +125,7 @@ def edit(request: HttpRequest, user_id: UUID) -> HttpResponse:
         return render(request, "accounts/person.html", {"person": person} | kept, status=status)
     title = str(person)  # the form writes into the person, also what it then refuses
     form = PersonForm(request.POST or None, instance=person)
-    if request.method == "POST" and form.is_valid() and form.keep():
+    if request.method == "POST" and form.is_valid() and form.keep(str(request.user)):
         if person == request.user:
             update_session_auth_hash(request, person)
         messages.success(request, f"The account of {person} was changed.")

@@ -17,6 +17,7 @@ pages: list[URLPattern | URLResolver] = [
     path("relays/", include("posthouse.relays.urls")),
     path("dispatches/", include("posthouse.dispatches.urls")),
     path("", include("posthouse.cluster.urls")),
+    path("", include("posthouse.homes.urls")),
     path("", include("posthouse.sync.urls")),
 ]
 

@@ -9,3 +9,12 @@ class HomesConfig(AppConfig):
     """Places people on servers."""
 
     name = "posthouse.homes"
+
+    def ready(self) -> None:
+        """Register the work and the conditions; the answers to what happens to people register themselves."""
+        from posthouse.homes import placing, runs, standing  # noqa: F401 - placing connects its receivers
+        from posthouse.jobs import worker
+        from posthouse.notices import conditions
+
+        worker.register(worker.Kind("recalculation", runs.due, runs.run))
+        conditions.register(standing.conditions)

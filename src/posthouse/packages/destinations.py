@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
+from posthouse.homes.external import homes_of_external
 
 
-def of(person: User | None, email: str, here: Server) -> UUID:
-    """Return the id of the server where a recipient fetches packages: a user, or somebody outside."""
-    return home_of(person, here) if person else home_of_outside(email, here)
+def of_all(recipients: Iterable[tuple[User | None, str]], here: Server) -> list[UUID]:
+    """Return the ids of the servers where recipients fetch a package: users, or addresses outside."""
+    known = list(recipients)
+    outside = homes_of_external({email for user, email in known if user is None})
+    return [home_of(user, here) if user else outside[email] or here.pk for user, email in known]
 
 
 def home_of(person: User, here: Server) -> UUID:
@@ -24,6 +28,6 @@ def home_of(person: User, here: Server) -> UUID:
     return person.home_id or (servers.master() or here).pk
 
 
-def home_of_outside(email: str, here: Server) -> UUID:  # noqa: ARG001
-    """Return the id of the server where a recipient outside fetches packages: the sender's."""
-    return here.pk
+def home_of_outside(email: str, here: Server) -> UUID:
+    """Return the id of the server where a recipient outside fetches packages: as the home server rules say, or here."""
+    return homes_of_external([email])[email] or here.pk

@@ -128,6 +128,7 @@ def _record(
     contents: Mapping[str, UUID],
 ) -> None:
     here = servers.this()
+    homes = destinations.of_all([(one.user, one.email) for one in named], here)
     package.save(force_insert=True)
     Delivery.objects.bulk_create(
         (
@@ -135,10 +136,10 @@ def _record(
                 package=package,
                 recipient=one.user,
                 email=one.email,
-                home_id=destinations.of(one.user, one.email, here),
+                home_id=home,
                 private=one.private,
             )
-            for one in named
+            for one, home in zip(named, homes, strict=True)
         ),
         batch_size=BATCH,
     )

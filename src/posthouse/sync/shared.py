@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from posthouse.accounts.models import Membership, Standard, User, Workgroup
 from posthouse.cluster.models import Server
+from posthouse.homes.models import Rule
 from posthouse.packages.models import OutsidePolicy
 
 
@@ -135,7 +136,25 @@ SHARED: Sequence[Shared] = (
         on_removal={"is_active": False},
         part=Part(Membership, owner="user_id", key="workgroup_id", flags=("is_administrator",)),
     ),
+    Shared(
+        name="rules",
+        model=Rule,
+        fields=(
+            "id",
+            "name",
+            "position",
+            "external",
+            "email_pattern",
+            "login_pattern",
+            "group_pattern",
+            "dn_pattern",
+            "ldap",
+            "home_id",
+            "removed_at",
+        ),
+        unique="name",
+    ),
 )
-"""In the order in which they are copied: users refer to servers."""
+"""In the order in which they are copied: users and rules refer to servers."""
 
 BY_NAME = {shared.name: shared for shared in SHARED}
