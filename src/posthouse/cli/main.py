@@ -13,6 +13,7 @@ from posthouse import __version__
 from posthouse.cli.accounts import app as accounts
 from posthouse.cli.cluster import app as cluster
 from posthouse.cli.errors import Stop
+from posthouse.cli.homes import app as homes
 from posthouse.cli.licence import app as licence
 from posthouse.config.options import CONFIG_VARIABLE
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 
 app.add_typer(cluster, name="cluster")
+app.add_typer(homes, name="homes")
 app.add_typer(licence, name="licence")
 app.add_typer(licence, name="license", hidden=True)  # as it is spelled elsewhere
 app.add_typer(accounts, name="accounts")

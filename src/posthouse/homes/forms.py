@@ -175,7 +175,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it tak
         return found
 
     def keep(self, who: audit.Who, action: str, said: str) -> bool:
-        """Write the rule, and into the audit log that it was; False, with the reasons in the form, when that is refused."""
+        """Write the rule, and that into the audit log; False, with the reasons in the form, when it is refused."""
         try:
             with examples.changing(confirmed=self.cleaned_data["confirmed"]), transaction.atomic():
                 if self.instance._state.adding:

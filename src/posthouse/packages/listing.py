@@ -6,6 +6,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subque
 
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
+from posthouse.homes.behind import Left, People
 from posthouse.packages import access
 from posthouse.packages.models import Delivery, Package
 
@@ -49,3 +50,15 @@ def _with_recipients(packages: QuerySet[Package], here: Server) -> QuerySet[Pack
         .prefetch_related(Prefetch("deliveries", named, to_attr="named"))
         .order_by("-created_at", "-pk")
     )
+
+
+def received_left(people: People) -> Left:
+    """Count what these people could still fetch here, for whoever moves them to another server (R68)."""
+    left = Delivery.objects.filter(recipient__in=people, available_at__isnull=False, hidden_at=None)
+    return Left(left.filter(package__ended_at=None).count(), "received package", "received packages")
+
+
+def sent_left(people: People) -> Left:
+    """Count what these people sent from here, for whoever moves them to another server (R68)."""
+    sent = Package.objects.filter(sender__in=people, origin__is_self=True, ended_at=None)
+    return Left(sent.count(), "sent package", "sent packages")

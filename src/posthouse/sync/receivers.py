@@ -9,7 +9,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from posthouse.accounts.models import User
-from posthouse.cluster import servers, signals
+from posthouse.cluster import signals
 from posthouse.cluster.models import Server
 from posthouse.cluster.pairing import PairingRefused
 from posthouse.jobs.models import State
@@ -36,7 +36,7 @@ def prepare_copy(server: Server, **_: Any) -> None:
 
 @receiver(signals.server_removed)
 def end_copy(server: Server, **_: Any) -> None:
-    """End the syncs of a removed server, and give its residents a home that is still there."""
+    """End the syncs of a removed server. Homes gives its residents a home that is still there."""
     Run.objects.filter(server=server, state__in=runs.OPEN).update(
         state=State.FAILED,
         fence=F("fence") + 1,  # whoever is at it now may write no more
@@ -47,7 +47,6 @@ def end_copy(server: Server, **_: Any) -> None:
     )
     Copy.objects.filter(server=server).delete()
     Hold.objects.filter(server=server).delete()
-    User.objects.filter(home=server).update(home=servers.this(), home_by_hand=False)
 
 
 @receiver(signals.converted)

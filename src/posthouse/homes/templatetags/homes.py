@@ -15,6 +15,7 @@ register = template.Library()
 @register.inclusion_tag("homes/reason.html")
 def home_reason(person: User) -> dict[str, Any]:
     """Show why a person has his home server: which rule, the default, or by whose hand; and since when."""
+    person = User.objects.select_related("home").get(pk=person.pk)  # a form may have written into the one of the page
     found = Placement.objects.filter(user=person).select_related("rule").first()
     if found is None or found.home_id != person.home_id:
         found = None
