@@ -1,9 +1,9 @@
 """A million people placed by a hundred home server rules, on one core, beside the same rules on Python's `re`.
 
 The people come one after the other, as they come from the database; a third of them from a directory, with five groups
-each. The rules look at the e-mail address, the user name, the directory's groups and an LDAP field; most people
-match none, so that all rules are tried on them. `re` places fewer people, and its time is counted up: a rule is left at its
-first pattern that does not match, which is how one would write it.
+each. The rules look at the e-mail address, the user name, the directory's groups, DN and an LDAP field; most people
+match none, so that all rules are tried on them. `re` is compared on fewer people, and leaves a rule at its first
+pattern that does not match, which is how one would write it.
 """
 
 from __future__ import annotations
