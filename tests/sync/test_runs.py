@@ -41,7 +41,7 @@ def test_the_first_sync_copies_everything_and_ends_in_ok(crowd: Server, far: Far
     }
     assert (copy_of(crowd).status, copy_of(crowd).acknowledged) == (Copy.Status.OK, feed.counter())
     assert (row.added, row.removed, row.repaired) == (2, 1, False)
-    assert row.sent == row.total == 2, "the servers are known since they were paired"
+    assert row.sent == row.total == 4
     assert row.bytes > 0
 
 
@@ -145,11 +145,10 @@ def test_many_accounts_come_in_several_batches(crowd: Server, far: Far, monkeypa
         [User(login=f"u{n}", name="U", email="u@example.com", password="!", home=crowd) for n in range(25)]
     )
     monkeypatch.setattr(feed, "BATCH_ROWS", 10)
-    monkeypatch.setattr(sending, "FEW_BUCKETS", 5)
     row = sync(crowd)
 
-    assert (row.state, row.added, row.sent) == (State.DONE, 27, 27)
-    assert sum("sync/batch" in path for path in far.sent) == 4, "the last one says that there is nothing more"
+    assert (row.state, row.added, row.sent) == (State.DONE, 27, 29)
+    assert sum("sync/batch" in path for path in far.sent) == 1 + 1 + 3, "servers, workgroups, users"
     assert far.run(CHANGE) == feed.counter()
 
 
@@ -166,7 +165,6 @@ def test_a_sync_that_was_interrupted_goes_on_where_it_was(
     for n in range(6):
         make_user(f"u{n}", crowd)
     monkeypatch.setattr(feed, "BATCH_ROWS", 2)
-    monkeypatch.setattr(sending, "FEW_BUCKETS", 2)
     real, batches_sent = sending.call, []
 
     def breaking(server: Server, method: str, path: str, **content: Any) -> Any:

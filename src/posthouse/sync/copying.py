@@ -62,12 +62,14 @@ def begin(state: Received, turn: UUID, mark: UUID, change: int, root: str, *, an
     return state, equal
 
 
-def compare(master: Server, turn: UUID) -> digest.Buckets:
-    """Return the digests of all buckets, for a comparison that begins from the beginning."""
+def compare(master: Server, turn: UUID, *, wanted: bool) -> digest.Buckets:
+    """Prepare for a comparison from the beginning, and return the digests of all buckets if they are wanted."""
     state = received(master)
     with transaction.atomic():
         _step(state, turn, state.step, step=state.step, sweep=None)
         Stray.objects.all().delete()
+    if not wanted:
+        return {}
     digest.fingerprint()
     return digest.buckets()
 

@@ -124,29 +124,28 @@ def _chunks(wanted: set[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
 
 def _every() -> Buckets:
     found: Buckets = {}
-    order = f"{lines.bucket(connection.vendor)}, id"
     for shared in SHARED:
-        found |= _digests(shared, lines.read(shared, "removed_at IS NULL", order=order))
+        found |= _digests(shared, lines.read(shared, "removed_at IS NULL"))
     return found
 
 
 def _some(wanted: set[tuple[str, str]]) -> Buckets:
     found: Buckets = {}
-    order = f"{lines.bucket(connection.vendor)}, id"
     for kind, names in _chunks(wanted):
         where, values = lines.in_buckets(names)
-        found |= _digests(BY_NAME[kind], lines.read(BY_NAME[kind], f"removed_at IS NULL AND {where}", values, order))
+        found |= _digests(BY_NAME[kind], lines.read(BY_NAME[kind], f"removed_at IS NULL AND {where}", values))
     return found
 
 
 def _digests(shared: Shared, rows: Iterator[str]) -> Buckets:
-    """Return the digests of buckets whose lines come one bucket after the other, in the order of their ids. Pure."""
-    found: Buckets = {}
-    for name, members in groupby(rows, key=lambda line: line[lines.BUCKET]):
-        hasher = hashlib.sha256(f"{shared.name} {name}\n".encode())
-        hasher.update("\n".join(members).encode())
-        found[shared.name, name] = hasher.hexdigest()
-    return found
+    """Return the digests of the buckets of all rows given, which come in the order of their ids. Pure."""
+    hashers: dict[str, hashlib._Hash] = {}
+    for line in rows:
+        name = line[lines.BUCKET]
+        if name not in hashers:
+            hashers[name] = hashlib.sha256(f"{shared.name} {name}\n".encode())
+        hashers[name].update(f"{line}\n".encode())
+    return {(shared.name, name): hasher.hexdigest() for name, hasher in hashers.items()}
 
 
 def _root(added: Iterable[str], before: int = 0, taken: Iterable[str] = ()) -> str:

@@ -65,10 +65,13 @@ def accounts(request: HttpRequest, caller: Caller) -> dict[str, Any]:
 @require_POST
 @signed()
 def buckets(request: HttpRequest, caller: Caller) -> dict[str, Any]:
-    """Answer with the digests of all buckets, by kind and name."""
+    """Prepare for a comparison, and answer with the digests of all buckets, by kind and name, if they are wanted."""
     require_same_version(caller)
+    content = document(request)
     found: dict[str, dict[str, str]] = {}
-    for (kind, name), digest in copying.compare(caller.server, _place(document(request))[0]).items():
+    for (kind, name), digest in copying.compare(
+        caller.server, _place(content)[0], wanted=content.get("wanted") is True
+    ).items():
         found.setdefault(kind, {})[name] = digest
     return {"buckets": found}
 
@@ -101,9 +104,12 @@ def finish(request: HttpRequest, caller: Caller) -> dict[str, Any]:
 
 def _place(content: Mapping[str, Any]) -> tuple[UUID, int]:
     try:
-        return _uuid(content["turn"]), int(content["step"])
+        turn, step = _uuid(content["turn"]), int(content["step"])
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable() from error
+    if step < 0:
+        raise _unreadable()
+    return turn, step
 
 
 def _uuid(text: Any) -> UUID:

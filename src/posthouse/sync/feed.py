@@ -74,9 +74,8 @@ def everything(shared: Shared, base: int, after: str = "") -> Iterator[Batch]:
     """Yield all rows of a kind behind an id, in the order of their ids, removed ones too."""
     while True:
         where, values = lines.between(after, "")
-        rows = _not_too_many(lines.read(shared, where, values, limit=BATCH_ROWS))
-        last = rows[-1][: lines.ID] if rows else ""
-        # Another look is cheaper than to find out whether these were the last ones.
+        rows, ended = _not_too_many(lines.read(shared, where, values, limit=BATCH_ROWS))
+        last = "" if ended else rows[-1][: lines.ID]
         yield Batch(*_complete(shared, rows, base), kind=shared.name, range=Range(after, last, base))
         if not last:
             return
@@ -139,11 +138,12 @@ def _complete(shared: Shared, rows: list[str], base: int) -> tuple[Lines, Ids]:
     return _referred_to(base, {shared.name: rows}, {})
 
 
-def _not_too_many(found: Iterable[str]) -> list[str]:
+def _not_too_many(found: Iterable[str]) -> tuple[list[str], bool]:
+    """Return rows for one batch, and whether there are no others behind them."""
     rows, length = [], 0
     for line in found:
         rows.append(line)
         length += len(line)
         if length > BATCH_CHARACTERS:
-            break
-    return rows
+            return rows, False
+    return rows, len(rows) < BATCH_ROWS

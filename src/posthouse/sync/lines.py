@@ -37,15 +37,13 @@ _PATTERNS: dict[type[Any], str] = {
 _TEXT = r"[^\t\n\r\\]*(?:\\[\\tnr][^\t\n\r\\]*)*"
 
 
-def read(
-    shared: Shared, where: str = "", values: Sequence[Any] = (), order: str = "id", limit: int = 0
-) -> Iterator[str]:
-    """Yield the lines of the shared rows for which a condition in SQL holds.
+def read(shared: Shared, where: str = "", values: Sequence[Any] = (), limit: int = 0) -> Iterator[str]:
+    """Yield the lines of the shared rows for which a condition in SQL holds, in the order of their ids.
 
     The rows are fetched in pieces: memory does not grow with their number.
     """
     conditions = " AND ".join([scope(shared), *([f"({where})"] if where else [])])
-    sql = f"SELECT {_line(shared, connection.vendor)} FROM {shared.table} WHERE {conditions} ORDER BY {order}"
+    sql = f"SELECT {_line(shared, connection.vendor)} FROM {shared.table} WHERE {conditions} ORDER BY id"
     tidy = _tidier(shared)
     with connection.cursor() if limit else connection.chunked_cursor() as cursor:
         cursor.execute(f"{sql} LIMIT {limit}" if limit else sql, list(values))

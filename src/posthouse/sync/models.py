@@ -20,7 +20,6 @@ class Counter(models.Model):
     value = models.PositiveBigIntegerField(default=1)
     floor = models.PositiveBigIntegerField(default=1, help_text="changes up to this one are not listed any more")
     seen = models.PositiveBigIntegerField(default=1, help_text="the newest change when the list was last shortened")
-    quiet = models.BooleanField(default=False, help_text="on SQLite: the triggers hold still in this transaction")
 
     def __str__(self) -> str:
         return str(self.value)

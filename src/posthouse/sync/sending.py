@@ -78,9 +78,11 @@ class Sending:
             digest.forget()
         compared = None
         for number in range(ROUNDS):
-            here = digest.fingerprint()
             try:
-                there = self._begin(here, anew=self.by_hand and not number)
+                if not number and Copy.objects.filter(server=self.server, synced_at=None).exists():
+                    self._copy()
+                here = digest.fingerprint()
+                there = self._begin(here, anew=self.by_hand and not number and not self.counts["sent"])
                 if there.equal or self._bring(there, here):
                     return here.change
                 if feed.counter() != here.change:
@@ -96,6 +98,21 @@ class Sending:
                 if refused.code != "position":
                     raise
         raise Unproven("So much changed during the sync that it did not come to an end. It goes on by itself.")
+
+    def _copy(self) -> None:
+        """Send everything to a slave that never had anything, and meanwhile compute what everything amounts to."""
+        base = feed.counter()
+        there = self._begin(Fingerprint(base, ""), anew=False)
+        if there.change:
+            return
+        makers = self._rest(there.sweep)
+        if makers is None:
+            self._call("sync/buckets", json=self._place() | {"wanted": False})
+            makers = base, [self._whole(shared, base) for shared in SHARED]
+        with ThreadPoolExecutor(1, "digest") as aside:
+            computed = aside.submit(_fingerprint)
+            self._settle(*makers)
+            computed.result()
 
     def _begin(self, here: Fingerprint, *, anew: bool) -> There:
         """Ask how far the copy is. Raises Held when it has what is not known here."""
@@ -150,7 +167,9 @@ class Sending:
     def _compare(self, there: There, here: Fingerprint) -> None:
         """Send all that differs."""
         self.astray = there.sweep is None and there.change == here.change
-        base, makers = self._rest(there.sweep) or self._differing(here)
+        self._settle(*(self._rest(there.sweep) or self._differing(here)))
+
+    def _settle(self, base: int, makers: list[Callable[[], Iterator[Batch]]]) -> None:
         self._send(lambda: chain.from_iterable(make() for make in makers))
         answer = self._call("sync/finish", json={**self._place(), "upto": base})
         self.step += 1
@@ -168,7 +187,7 @@ class Sending:
 
     def _differing(self, here: Fingerprint) -> tuple[int, list[Callable[[], Iterator[Batch]]]]:
         """Return what differs."""
-        answer = self._call("sync/buckets", json=self._place())
+        answer = self._call("sync/buckets", json=self._place() | {"wanted": True})
         theirs = {(kind, name): digest for kind, named in answer["buckets"].items() for name, digest in named.items()}
         ours = digest.buckets()
         differing = sorted(bucket for bucket in {*ours, *theirs} if ours.get(bucket) != theirs.get(bucket))
@@ -234,6 +253,13 @@ class Sending:
             self.counts[name] += count
         self.counts["total"] = max(self.counts["total"], self.counts["sent"])
         self.job.note(**self.counts)
+
+
+def _fingerprint() -> None:
+    try:
+        digest.fingerprint()
+    finally:
+        connections.close_all()
 
 
 def ahead(make: Callable[[], Iterator[tuple[int, bytes]]]) -> Iterator[tuple[int, bytes]]:
