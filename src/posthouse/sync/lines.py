@@ -185,9 +185,9 @@ def _tidier(shared: Shared) -> Any:
 @cache
 def _pattern(shared: Shared) -> re.Pattern[str]:
     columns = []
-    for kind in shared.kinds:
+    for kind, name in zip(shared.kinds, shared.fields, strict=True):
         text = next((found for family, found in _PATTERNS.items() if isinstance(kind, family)), _TEXT)
-        columns.append(f"(?:{text}|\\\\N)" if kind.null else text)
+        columns.append(f"(?:{text}|\\\\N)" if shared.model._meta.get_field(name).null else text)
     if shared.part:
         item = f"[0-9a-f]{{32}}[01]{{{len(shared.part.flags)}}}"
         columns.append(f"(?:{item}(?:,{item})*)?")
