@@ -15,7 +15,7 @@ from posthouse.sync.batches import Batch, Range
 from posthouse.sync.models import Received, Stray
 from tests.conftest import make_user
 
-FIRST, SECOND = uuid4(), uuid4()
+FIRST, SECOND, MARK = uuid4(), uuid4(), uuid4()
 
 
 @pytest.fixture
@@ -35,16 +35,16 @@ def person(login: str) -> str:
 
 
 def begin(master: Server, turn: object = FIRST) -> None:
-    copying.begin(master, turn, 9, "", anew=False)  # type: ignore[arg-type]
+    copying.begin(copying.received(master), turn, MARK, 9, "", anew=False)  # type: ignore[arg-type]
 
 
 def test_a_batch_that_comes_twice_is_taken_once_and_answered_twice(rio_leads: Server) -> None:
     begin(rio_leads)
     batch = Batch({"users": [person("dora")]}, after=7, upto=8)
-    answer = copying.take(batch, rio_leads, FIRST, 0)
+    answer = copying.take(batch, rio_leads, FIRST, 0, MARK)
     assert answer == {"added": 1, "changed": 0, "removed": 0}
     User.objects.filter(login="dora").update(name="Dora")
-    assert copying.take(batch, rio_leads, FIRST, 0) == answer
+    assert copying.take(batch, rio_leads, FIRST, 0, MARK) == answer
     assert User.objects.get(login="dora").name == "Dora"
     assert Received.objects.get().change == 8
 
@@ -53,7 +53,7 @@ def test_a_batch_that_comes_twice_is_taken_once_and_answered_twice(rio_leads: Se
 def test_a_batch_out_of_turn_is_refused(rio_leads: Server, turn: object, step: int) -> None:
     begin(rio_leads)
     with pytest.raises(Refusal) as refused:
-        copying.take(Batch({"users": [person("eve")]}, after=7, upto=8), rio_leads, turn, step)  # type: ignore[arg-type]
+        copying.take(Batch({"users": [person("eve")]}, after=7, upto=8), rio_leads, turn, step, MARK)  # type: ignore[arg-type]
     assert refused.value.code == "position"
     assert not User.objects.filter(login="eve").exists()
 
@@ -62,9 +62,9 @@ def test_a_batch_of_a_sync_that_another_one_has_followed_is_refused(rio_leads: S
     begin(rio_leads)
     begin(rio_leads, SECOND)
     with pytest.raises(Refusal):
-        copying.take(Batch({"users": [person("eve")]}, after=7, upto=8), rio_leads, FIRST, 0)
+        copying.take(Batch({"users": [person("eve")]}, after=7, upto=8), rio_leads, FIRST, 0, MARK)
     with pytest.raises(Refusal):
-        copying.settle(rio_leads, FIRST, 0, 9, by_hand=True)
+        copying.settle(rio_leads, FIRST, 0, 9)
     with pytest.raises(Refusal):
         copying.compare(rio_leads, FIRST, wanted=True)
 
@@ -72,7 +72,7 @@ def test_a_batch_of_a_sync_that_another_one_has_followed_is_refused(rio_leads: S
 def test_changes_that_do_not_follow_what_is_here_are_refused(rio_leads: Server) -> None:
     begin(rio_leads)
     with pytest.raises(Refusal):
-        copying.take(Batch({"users": [person("eve")]}, after=8, upto=9), rio_leads, FIRST, 0)
+        copying.take(Batch({"users": [person("eve")]}, after=8, upto=9), rio_leads, FIRST, 0, MARK)
 
 
 @pytest.mark.parametrize("broken", ["", "x", "{}\t", "{}\n", "\t{}"])
@@ -91,12 +91,12 @@ def test_a_full_copy_notes_strays_and_removes_them_only_at_its_end(rio_leads: Se
     local = make_user("boss", here, local=True)
     begin(rio_leads)
     lines_of = sorted([person("dora"), person("eve")])
-    copying.take(Batch({"users": lines_of}, kind="users", range=Range("", "", 9)), rio_leads, FIRST, 0)
+    copying.take(Batch({"users": lines_of}, kind="users", range=Range("", "", 9)), rio_leads, FIRST, 0, MARK)
     assert [each.key for each in Stray.objects.all()] == [stray.pk]
     assert User.objects.get(pk=stray.pk).removed_at is None
 
-    assert copying.settle(rio_leads, FIRST, 1, 9, by_hand=False) == 1
-    assert copying.settle(rio_leads, FIRST, 1, 9, by_hand=False) == 1, "its answer was lost"
+    assert copying.settle(rio_leads, FIRST, 1, 9) == 1
+    assert copying.settle(rio_leads, FIRST, 1, 9) == 1, "its answer was lost"
     assert User.objects.get(pk=stray.pk).removed_at is not None
     assert User.objects.get(pk=local.pk).removed_at is None
     assert (Received.objects.get().change, Stray.objects.count()) == (9, 0)
@@ -106,7 +106,7 @@ def test_a_full_copy_notes_strays_and_removes_them_only_at_its_end(rio_leads: Se
 def test_where_a_full_copy_was_broken_off_is_remembered(rio_leads: Server) -> None:
     begin(rio_leads)
     line = person("dora")
-    copying.take(Batch({"users": [line]}, kind="users", range=Range("", line[:32], 9)), rio_leads, FIRST, 0)
-    state, equal = copying.begin(rio_leads, SECOND, 9, digest.fingerprint().root, anew=False)
+    copying.take(Batch({"users": [line]}, kind="users", range=Range("", line[:32], 9)), rio_leads, FIRST, 0, MARK)
+    state, equal = copying.begin(copying.received(rio_leads), SECOND, MARK, 9, digest.fingerprint().root, anew=False)
     assert state.sweep == {"kind": "users", "after": line[:32], "base": 9}
     assert not equal, "half a copy is never OK, whatever its digest"

@@ -121,7 +121,7 @@ def test_any_text_survives_in_a_line(texts: list[str]) -> None:
 @pytest.mark.parametrize("broken", ["", "x", "{0}\t", "{0}x", "g{0}", "{0}\\"])
 def test_what_is_no_line_is_known(broken: str) -> None:
     groups = next(shared for shared in SHARED if shared.model is Workgroup)
-    good = f"{'0' * 32}\tPress\t\t\\N"
+    good = f"{'0' * 32}\tPress\t\teverybody\t\\N"
     assert lines.is_line(groups, good)
     assert not lines.is_line(groups, broken.format(good))
 

@@ -12,7 +12,8 @@ from posthouse.sync import digest, feed
 from posthouse.sync.models import Change, Copy, Counter, Run
 from tests.cluster.far import Far
 from tests.conftest import make_user
-from tests.sync.test_runs import DIGEST, people, sync
+from tests.sync.test_runs import DIGEST
+from tests.sync.work import people, sync
 
 IMPORTS = (
     "from posthouse.accounts.models import Membership, User, Workgroup\n"
