@@ -14,6 +14,12 @@ from posthouse.accounts import access
 from posthouse.accounts.models import User
 
 
+def say(request: HttpRequest | None, text: str) -> None:
+    """Have a sentence shown on the log-in page instead of the usual one, when nobody lets the visitor in."""
+    if request is not None and text:
+        request.login_refusal = text  # type: ignore[attr-defined]  # a note for LoginForm
+
+
 class PasswordBackend(BaseBackend):
     """Checks a user name and a password against the accounts of this server."""
 

@@ -28,6 +28,11 @@ class LoginForm(AuthenticationForm):
         "inactive": "This account is not active. Ask an administrator.",
     }
 
+    def get_invalid_login_error(self) -> ValidationError:
+        """Return what is said to whoever is not let in: what a backend has said, or the usual sentence."""
+        said = getattr(self.request, "login_refusal", "")
+        return ValidationError(said, code="refused") if said else super().get_invalid_login_error()
+
 
 class NewPassword(forms.CharField):
     """A password that is being chosen; the browser may propose one."""
