@@ -16,8 +16,10 @@ setup: .venv/.dev ## Set up everything for working on Posthouse in .venv
 demo: .venv/.runtime ## Show a cluster of three servers on this machine (about a minute)
 	@$(BIN)/python -m posthouse.cli demo
 
-test: .venv/.dev ## Check and test everything, on SQLite and on PostgreSQL (needs chromium, postgresql, faketime, nftables)
-	@scripts/debian chromium:chromium pg_virtualenv:postgresql unzip:unzip faketime:faketime ip:iproute2 nft:nftables
+test: .venv/.dev ## Check and test everything, on SQLite and PostgreSQL (needs root, or what it names, installed)
+	@scripts/debian chromium:chromium pg_virtualenv:postgresql unzip:unzip faketime:faketime ip:iproute2 nft:nftables \
+		slapd:slapd ldbadd:ldb-tools samba:samba samba:samba-ad-dc samba:samba-dsdb-modules \
+		samba:samba-vfs-modules samba:samba-ad-provision samba:winbind samba:python3-samba
 	@scripts/test
 
 check: .venv/.dev ## Check style, types, the direction of imports, templates and migrations

@@ -15,9 +15,12 @@ from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.registry import kinds
 from posthouse.jobs.worker import perform
+from tests.cluster.conftest import far, far_process, here, signer  # noqa: F401 - fixtures
 from tests.directory import slapd
 from tests.directory.certificates import Authority
+from tests.directory.samba import Samba
 from tests.directory.slapd import BASE, Slapd, group, person, tree
+from tests.sync.conftest import slave  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +52,17 @@ def ldap(tmp_path: Path, authority: Authority) -> Iterator[Slapd]:
 def connection(paris: object, ldap: Slapd, authority: Authority) -> Connection:
     """A connection to it."""
     return connect(authority, name="office", kind="ldap", port=ldap.tls_port)
+
+
+@pytest.fixture(scope="session")
+def domain(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Samba]:
+    """An Active Directory with 2,000 people, shared by all tests of a session."""
+    server = Samba(tmp_path_factory.mktemp("samba"), authority)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def connect(authority: Authority, **fields: Any) -> Connection:

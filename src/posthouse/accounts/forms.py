@@ -73,7 +73,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
             del self.fields["home"]  # a local account lives on its server
         else:
             self.initial["home"] = self.instance.home_id if self.instance.home_by_hand else None
-        if not self.instance._state.adding:
+        if self.instance.directory is not None:
+            del self.fields["password"]
+            for field in ("name", "login", "email"):  # the next import would write over it
+                self.fields[field].disabled = True
+                self.fields[field].help_text = "It comes from the directory, and is changed there."
+        elif not self.instance._state.adding:
             password = self.fields["password"]
             password.required, password.label = False, "New password"
             password.help_text = f"Leave it empty to keep the present one. {PASSWORD_HINT}"
@@ -96,7 +101,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
             changed = {*self.changed_data, "home_by_hand"} - {"password"}
         else:
             self.instance.set_unusable_password()
-        password = self.cleaned_data["password"] or None
+        password = self.cleaned_data.get("password") or None
         return _refusals(self, lambda: people.save(self.instance, password, changed, by))
 
 

@@ -28,6 +28,7 @@ FIELDS = {"password": ("password",), "name": ("name",), "preferences": preferenc
 """What can be changed, and the columns that hold it."""
 
 TIMEOUT_SECONDS = 15.0
+FROM_DIRECTORY = "Your name and your password are kept in your organisation's directory. Change them there."
 
 log = structlog.get_logger("posthouse.accounts")
 
@@ -49,6 +50,7 @@ def change(user: User, wish: Wish) -> None:
 
     Raises ValidationError: what is wished is not allowed (by fields), or the master cannot be asked (a sentence).
     """
+    _refuse_what_a_directory_keeps(user, wish)
     master = access.keeper(user)
     if master is None:
         change_here(user, wish)
@@ -59,6 +61,7 @@ def change(user: User, wish: Wish) -> None:
 @sensitive_variables("wish")
 def change_here(user: User, wish: Wish) -> None:
     """Change an account that this server keeps, as its owner wishes. Raises ValidationError, by fields."""
+    _refuse_what_a_directory_keeps(user, wish)
     match kind(wish):
         case "password":
             _set_password(user, wish["present"], wish["password"])
@@ -66,6 +69,12 @@ def change_here(user: User, wish: Wish) -> None:
             _write(user, {"name": wish["name"].strip()})
         case _:
             _write(user, wish)
+
+
+def _refuse_what_a_directory_keeps(user: User, wish: Wish) -> None:
+    field = kind(wish)
+    if user.directory is not None and field != "preferences":
+        raise ValidationError({field: FROM_DIRECTORY})
 
 
 def kind(wish: Wish) -> str:

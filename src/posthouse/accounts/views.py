@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -145,6 +146,8 @@ def me(request: HttpRequest) -> HttpResponse:
         context = {"person": person, "there": there, "there_url": url}
         return render(request, "accounts/me.html", context, status=403 if request.method == "POST" else 200)
     change = request.POST.get("change")
+    if person.directory is not None and request.method == "POST" and change != "preferences":
+        raise PermissionDenied(own.FROM_DIRECTORY)
     name = NameForm(person, request.POST if change == "name" else None)
     wishes = PreferencesForm(person, request.POST if change == "preferences" else None)
     password = PasswordForm(person, None if change in {"name", "preferences"} else request.POST or None)

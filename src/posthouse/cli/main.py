@@ -12,6 +12,7 @@ import typer
 from posthouse import __version__
 from posthouse.cli.accounts import app as accounts
 from posthouse.cli.cluster import app as cluster
+from posthouse.cli.directory import app as directory
 from posthouse.cli.errors import Stop
 from posthouse.cli.homes import app as homes
 from posthouse.cli.licence import app as licence
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 app.add_typer(cluster, name="cluster")
 app.add_typer(homes, name="homes")
+app.add_typer(directory, name="directory")
 app.add_typer(licence, name="licence")
 app.add_typer(licence, name="license", hidden=True)  # as it is spelled elsewhere
 app.add_typer(accounts, name="accounts")

@@ -118,7 +118,10 @@ DATABASES = {"default": _database(POSTHOUSE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["posthouse.accounts.backends.PasswordBackend"]
+AUTHENTICATION_BACKENDS = [
+    "posthouse.accounts.backends.PasswordBackend",
+    "posthouse.directory.backends.DirectoryBackend",
+]
 # A constraint of its own keeps a user name to one shared and one local account, and the backend knows both.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 PASSWORD_HASHERS = ["posthouse.accounts.hashers.TakingTurns"]

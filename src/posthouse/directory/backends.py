@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.http import HttpRequest
@@ -77,3 +78,16 @@ def _ask_master(master: Server, user: User | None, password: str) -> Verdict:
     except (CallError, KeyError, ValueError) as error:
         log.warning("the master cannot be asked for a password", master=master.name, reason=str(error))
         return signing.NOBODY_SAYS
+
+
+def directories_of_master() -> tuple[dict[UUID, str], str]:
+    """Return the names of the master's directories by their identity, and a sentence when there are none."""
+    master = servers.master()
+    if master is None:
+        return {}, "This server does not know its master yet. Sync it first."
+    try:
+        answer = calls.call(master, "POST", "directory/names", json={}).json()
+        found = {UUID(each["id"]): str(each["name"]) for each in answer["directories"]}
+    except (CallError, KeyError, TypeError, ValueError) as error:
+        return {}, f"{master.name}, which knows the directories, cannot be asked now. {error}"
+    return found, "" if found else f"{master.name} has no directory. Connect it there first."

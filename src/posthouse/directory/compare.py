@@ -49,8 +49,8 @@ class Change:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing changes."""
-        return not (self.account or self.entry or self.off or self.adopted)
+        """Whether nothing is written at once."""
+        return not (self.account or self.entry or self.adopted)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What slaves ask of the master about directories: whether a password is right (M6), and which directories there are."""
+"""What slaves ask of the master: whether the password of somebody of a directory is right (M6), and which there are."""
 
 from __future__ import annotations
 

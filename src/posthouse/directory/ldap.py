@@ -86,6 +86,7 @@ def open_line(way: Way, host: str, seconds: int = ANSWER_SECONDS) -> Line:
     connection = ldap3.Connection(
         server,
         auto_referrals=False,
+        auto_range=False,  # the library would not notice when a range is left out
         raise_exceptions=False,
         receive_timeout=seconds,
         check_names=False,

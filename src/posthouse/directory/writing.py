@@ -138,7 +138,7 @@ class Writer:
                     off.add(outcome.id)
                 if not outcome.is_empty:
                     changes.append((person, outcome))
-                counts.unchanged += outcome.is_empty
+                counts.unchanged += outcome.is_empty and not outcome.off
             elif outcome.reason != "off":
                 problems.append((person, outcome))
                 counts.refused += 1
