@@ -88,8 +88,7 @@ def company(paris: object, alice: User, authority: Authority) -> Connection:
     return connection
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "scheme"), [(DESK, "dark"), (PHONE, "light")])
 def test_the_pages_are_accessible_and_within_their_policy(
     visit: Visit, admin: User, company: Connection, size: tuple[int, int], scheme: str
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.directory.models import Conflict, Connection, Run
+from posthouse.lib.ids import uuid7
 from tests.conftest import PASSWORD, make_user
 from tests.directory.conftest import counts, imported
 from tests.directory.slapd import BASE, Slapd, person
@@ -155,3 +156,17 @@ def test_a_preview_shows_and_writes_no_account(connection: Connection, paris: Se
     assert logins() == []
     assert Conflict.objects.get().login == "dora"
     assert connection.full_at is None
+
+
+def test_a_connection_that_is_made_anew_finds_its_people_again(connection: Connection) -> None:
+    imported(connection)
+    before = set(User.objects.values_list("pk", "login"))
+    Connection.objects.filter(pk=connection.pk).delete()
+    connection.pk = uuid7()
+    connection.position = {}
+    connection.save(force_insert=True)
+    run = imported(connection)
+    assert counts(run) == {"seen": 4, "changed": 4}
+    assert set(User.objects.values_list("pk", "login")) == before
+    assert set(User.objects.values_list("directory", "entry__connection")) == {(connection.pk, connection.pk)}
+    assert counts(imported(connection)) == {"seen": 4, "unchanged": 4}

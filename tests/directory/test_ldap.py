@@ -122,7 +122,7 @@ def test_a_directory_that_answers_half_and_then_nothing_takes_nobody_away(
     connection: Connection, ldap: Slapd, monkeypatch: pytest.MonkeyPatch, share: float, silent: bool
 ) -> None:
     monkeypatch.setattr("posthouse.directory.ldap.PAGE", 2)
-    monkeypatch.setitem(service_line.__kwdefaults__, "seconds", 1)
+    monkeypatch.setitem(service_line.__wrapped__.__kwdefaults__, "seconds", 1)  # type: ignore[attr-defined]
     with closing(Cutting(HOST, ldap.tls_port, after=10**9)) as proxy:
         through(connection, proxy.port)
         assert imported(connection).added == 4

@@ -50,11 +50,11 @@ def form(ldap: Slapd, authority: Authority, **changes: Any) -> dict[str, Any]:
     return standard | changes
 
 
-def page(client: Client, name: str, *args: object, **query: str) -> str:
+def page(client: Client, name: str, /, *args: object, **query: str) -> str:
     return client.get(reverse(f"directory:{name}", args=args), query, secure=True).content.decode()
 
 
-def post(client: Client, name: str, *args: object, **data: Any) -> Any:
+def post(client: Client, name: str, /, *args: object, **data: Any) -> Any:
     return client.post(reverse(f"directory:{name}", args=args), data, secure=True, follow=True)
 
 

@@ -15,7 +15,7 @@ from posthouse.cluster import calls, servers
 from posthouse.cluster.errors import CallError
 from posthouse.cluster.models import Server
 from posthouse.directory import signing, tries
-from posthouse.directory.signing import TOO_OFTEN, WRONG, Verdict, Word
+from posthouse.directory.signing import TOO_OFTEN, WRONG, WRONG_HERE, Verdict, Word
 
 TIMEOUT_SECONDS = 25.0
 """For the master to ask a directory whose servers may be slow to answer."""
@@ -65,7 +65,9 @@ def _ask(user: User | None, password: str) -> Verdict:
     master = servers.master()
     if servers.this().role == Server.Role.SLAVE and master is not None:
         # The password of somebody who lives elsewhere is none of this server's business: it goes nowhere.
-        return _ask_master(master, None if user is None or access.elsewhere(user) else user, password)
+        here = None if user is None or access.elsewhere(user) else user
+        verdict = _ask_master(master, here, password)
+        return verdict if verdict.text or verdict.word != Word.WRONG else Verdict(Word.WRONG, WRONG_HERE)
     return signing.NOBODY_SAYS if user is not None else WRONG
 
 

@@ -82,7 +82,7 @@ def decide(
     says what is wrong with the person's values; `choice` is what an administrator has decided.
     """
     if known is not None:
-        return _update(person, known, same_login, invalid)
+        return _update(person, here, known, same_login, invalid)
     if not person.enabled:
         # Who could not log in anyway needs no account: it is made when the directory switches the person on.
         return Refuse("off", "The directory says that the account is switched off.")
@@ -101,7 +101,7 @@ def adopt(person: Person, rival: Known) -> Change:
     return Change(rival.id, _differing(person, rival), _entry(person), adopted=True)
 
 
-def _update(person: Person, known: Known, same_login: Known | None, invalid: str) -> Outcome:
+def _update(person: Person, here: UUID, known: Known, same_login: Known | None, invalid: str) -> Outcome:
     if known.removed:
         return Change(known.id, {}, {})  # an administrator has removed the account: that stands
     told = _entry(person)
@@ -116,7 +116,8 @@ def _update(person: Person, known: Known, same_login: Known | None, invalid: str
     if person.enabled and not known.is_active and known.switched_off:
         account["is_active"] = True
     off = not person.enabled and known.is_active
-    return Change(known.id, account, entry, off, problem=problem)
+    # A connection that was removed and made anew finds its people by their identity.
+    return Change(known.id, account, entry, off, adopted=known.directory != here, problem=problem)
 
 
 def _differing(person: Person, known: Known) -> dict[str, Any]:

@@ -70,4 +70,4 @@ def _tidy(text: str) -> str:
             raw += text[position + 1 : position + 2].encode()
             position += 2
     plain = raw.decode(errors="backslashreplace")
-    return "".join(f"\\{ord(one):02x}" if one in ',+="\\<>;#' else one for one in plain)
+    return "".join(f"\\{ord(one):02x}" if one in ',+"\\<>;#' else one for one in plain)

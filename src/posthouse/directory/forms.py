@@ -30,6 +30,13 @@ OF_IMPORTS = (
     "full_hours",
 )
 """What only imports need: a slave, where nobody is imported, is not asked for it."""
+PARTS = (
+    ("Directory", ("name", "kind", "enabled", "stands_for")),
+    ("Line", ("hosts", "security", "port", "authorities")),
+    ("Account of this server", ("bind_name", "password")),
+    ("People", ("bases", "below", "within", "minutes", "full_hours")),
+)
+"""The parts of the form; everything else is seldom needed, and folded away."""
 MOST_HOSTS = 10
 MOST_LINES = 200
 
@@ -119,6 +126,19 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time 
                 choices=choices,
                 help_text="People whose accounts come from it log in here by this connection.",
             )
+
+    def parts(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the fields by the part of the form that they are in."""
+        return [(title, [self[name] for name in names if name in self.fields]) for title, names in PARTS]
+
+    def rest(self) -> list[forms.BoundField]:
+        """Return the fields that are seldom needed."""
+        usual = {name for _, names in PARTS for name in names}
+        return [self[name] for name in self.fields if name not in usual]
+
+    def rest_is_set(self) -> bool:
+        """Return whether one of those is set, or wrong."""
+        return any(field.errors or field.value() for field in self.rest())
 
     def clean_stands_for(self) -> UUID:
         """Return which directory it is."""

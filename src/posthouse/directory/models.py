@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
 from django.db.models.functions import Lower
 
 from posthouse.accounts.models import User
@@ -45,7 +44,7 @@ class Connection(models.Model):
         "Port", null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     authorities = models.TextField("Certificate authorities", max_length=200_000, blank=True, default="")
-    bind_name = models.CharField("Account of this server", max_length=500)
+    bind_name = models.CharField("Its name", max_length=500)
     sealed_password = models.TextField(editable=False, default="")
     bases = models.TextField("Base", max_length=5000)
     below = models.TextField("Only people below", max_length=20_000, blank=True, default="")
@@ -215,9 +214,6 @@ class Tries(models.Model):
     key = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField(default=0)
     since = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(count__lte=1_000_000), name="tries_count")]
 
     def __str__(self) -> str:
         return f"{self.count} since {self.since}"

@@ -33,6 +33,11 @@ AWAY = (
 )
 TOO_OFTEN = "A wrong password was typed too often for this user name. Wait ten minutes."
 MUST_CHANGE = "Your password has expired in your organisation's directory. Change it there, then log in here."
+WRONG_HERE = (
+    "The user name or the password is wrong, or the account is not active. If your account comes from your"
+    " organisation's directory, log in at your home server."
+)
+"""What a slave says that cannot check the passwords of those who live elsewhere."""
 PAUSE_SECONDS = 5.0
 """How long a directory that could not be reached is not asked again: threads must not all wait for it."""
 

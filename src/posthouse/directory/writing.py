@@ -17,7 +17,7 @@ import structlog
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Field, QuerySet, Value
+from django.db.models import Field, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from posthouse.accounts import signals
@@ -72,6 +72,7 @@ class Writer:
         """Whose accounts are to be switched off."""
         self.sample: dict[str, list[dict[str, Any]]] = {"added": [], "changed": [], "off": []}
         self._this = servers.this()
+        self._directories = set(Connection.objects.values_list("pk", flat=True))
         self._last = self._last_administrator()
         self._noted = 0
         self._postponed: list[Person] = []
@@ -79,10 +80,12 @@ class Writer:
 
     def write(self, people: Sequence[Person]) -> None:
         """Write some people, all of them or none; whoever cannot be written is left out and noted."""
+        postponed = list(self._postponed)
         try:
             with transaction.atomic():
                 self._write(people)
-        except IntegrityError:  # somebody has taken a user name since we looked, or two have exchanged theirs
+        except IntegrityError:  # somebody has taken a user name since we looked
+            self._postponed = postponed
             for person in people:
                 self._write_alone(person)
 
@@ -214,7 +217,7 @@ class Writer:
             email=user.email,
             is_active=user.is_active,
             removed=user.removed_at is not None,
-            directory=user.directory,
+            directory=user.directory if user.directory in self._directories else None,
             switched_off=user.pk in found.off,
             last_administrator=user.pk == self._last,
             entry={} if entry is None else {"dn": entry.dn, "groups": entry.groups, "fields": entry.fields},
@@ -224,7 +227,8 @@ class Writer:
         """Read all that is stored about these people, by a few queries however many they are."""
         found = _Found()
         uids = [person.uid for person in people]
-        for entry in Entry.objects.filter(connection=self.connection.pk, uid__in=uids).select_related("user"):
+        mine = Q(connection=self.connection.pk) | ~Q(connection__in=self._directories)
+        for entry in Entry.objects.filter(mine, uid__in=uids).order_by("read_at").select_related("user"):
             found.entries[entry.uid], found.known[entry.uid] = entry, entry.user
         logins = {uid: user.login for uid, user in found.known.items()}
         asking = [person for person in people if logins.get(person.uid) != person.login]
@@ -257,7 +261,7 @@ class Writer:
                 by_fields[tuple(name for name in ACCOUNT if name in account)].append(user)
             if account.get("is_active"):
                 back.append(user.pk)
-            if change.entry:
+            if change.entry or change.adopted:
                 entries.append(self._entry(user, person))
             if change.account or change.entry:
                 ids.add(user.pk)
