@@ -11,7 +11,18 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-ALL = ("upload", "download", "memory", "story", "relay-line", "relay-rate", "rules", "sync-first", "sync-change")
+ALL = (
+    "upload",
+    "download",
+    "memory",
+    "queue",
+    "story",
+    "relay-line",
+    "relay-rate",
+    "rules",
+    "sync-first",
+    "sync-change",
+)
 HERE = Path(__file__).parent
 # Not /tmp, which may be in memory: what is written shall meet a disk.
 FOLDER = os.environ.get("POSTHOUSE_BENCHMARK_DIR")

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.packages.models import Package
-from posthouse.relays.models import Relay
+from posthouse.relays.models import Link, Relay
 from tests.web.test_browser import DESK, PHONE, Visit, faults, visit
 
 __all__ = ["visit"]  # the fixture
@@ -49,6 +49,43 @@ def package(alice: User, paris: Server, tokyo: Server, rio: Server) -> Package:
     relay(oslo, "held", 0.1, attempts=2, next_try_at=soon, last_error=full)
     relay(wien, "failed", 0, last_error="wien was removed from the cluster.", ended_at=timezone.now())
     return package
+
+
+@pytest.fixture
+def queue(alice: User, package: Package, paris: Server, tokyo: Server, rio: Server) -> None:
+    """Many relays of many ages: to tokyo all is well, rio cannot be reached, and lima is held."""
+    now = timezone.now()
+    lima = Server.objects.get(name="lima")
+    Link.objects.create(server=tokyo, window=5)
+    error = "Nothing answers at rio.example, port 443."
+    Link.objects.create(
+        server=rio, failures=9, next_try_at=now + timedelta(minutes=4), last_error=error, trouble="unreachable"
+    )
+    Link.objects.create(server=lima, held_by="Admin")
+    packages = Package.objects.bulk_create(
+        Package(title=f"Day {number}, unit B", sender=alice, origin=paris, size=10**9, status="relaying")
+        for number in range(120)
+    )
+    Relay.objects.bulk_create(
+        Relay(
+            package=one,
+            destination=(tokyo, rio, rio, lima)[number % 4],
+            sender=alice,
+            size=one.size,
+            state="queued",
+            since=now - timedelta(minutes=number**2 if number % 4 else number % 9),
+        )
+        for number, one in enumerate(packages)
+    )
+
+
+@pytest.mark.usefixtures("queue")
+@pytest.mark.parametrize("name", ["relays:index", "relays:history"])
+@pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "light"), (DESK, "dark"), (PHONE, "dark")])
+def test_links_and_history_are_accessible_and_within_their_policy(
+    visit: Visit, admin: User, name: str, size: tuple[int, int], scheme: str
+) -> None:
+    assert visit(lambda page, address: faults(page, address + reverse(name)), admin, size, scheme) == []
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE])

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from posthouse.cluster.errors import Kind
-from posthouse.relays.decide import LIFETIME, Decision, GiveUp, NeedsAdministrator, Retry, decide, delay
+from posthouse.relays.decide import Decision, GiveUp, NeedsAdministrator, Retry, decide, delay
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LIFETIME = timedelta(days=14)
 AN_HOUR_AGO = NOW - timedelta(hours=1)
 
 

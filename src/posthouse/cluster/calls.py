@@ -163,7 +163,7 @@ def _error(status: int, sentence: str, code: str, kind: str) -> CallError:
     if code == "clock":
         return WrongClock(sentence)
     if status == 401:
-        return NotTrusted(sentence)
+        return NotTrusted(sentence, code=code)
     if kind in set(Kind):
         return Refused(status, sentence, Kind(kind), code)
     temporary = status >= 500 or status in {408, 423, 425, 429}

@@ -36,10 +36,14 @@ class CallError(Exception):
     """A call to another server failed."""
 
     kind = Kind.TEMPORARY
+    code = ""
+    """What the far side said for this server's program, if it said anything."""
 
-    def __init__(self, message: str, kind: Kind | None = None) -> None:
+    def __init__(self, message: str, kind: Kind | None = None, code: str = "") -> None:
         super().__init__(message)
         self.message = message
+        if code:
+            self.code = code
         if kind is not None:
             self.kind = kind
 
@@ -100,9 +104,8 @@ class Refused(CallError):
     kind = Kind.PERMANENT
 
     def __init__(self, status: int, message: str, kind: Kind | None = None, code: str = "") -> None:
-        super().__init__(message, kind)
+        super().__init__(message, kind, code)
         self.status = status
-        self.code = code
 
 
 class Refusal(Exception):

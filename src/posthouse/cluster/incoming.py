@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 import posthouse
-from posthouse.cluster import servers, signatures
+from posthouse.cluster import servers, signals, signatures
 from posthouse.cluster.errors import Kind, Refusal, SignatureRefused
 from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import Caller
@@ -55,6 +55,7 @@ def signed(
                     body = _read(request, limit)
                     caller = signatures.verify(*call, keys_of=lambda server: keys_of(server, body))
                 _compare(body, caller)
+                _heard(caller)
                 request._body = body  # what Django's own `body` would have kept
                 result = view(request, caller, *args, **kwargs)
             except Refusal as refusal:
@@ -77,7 +78,7 @@ async def authenticate_scope(scope: Scope) -> Caller:
         found = value.decode("latin-1")
         headers[text] = f"{headers[text]}, {found}" if text in headers else found
     query = scope["query_string"].decode("latin-1")
-    return await in_thread(signatures.verify, scope["method"], scope["path"], query, headers)
+    return await in_thread(_verify, scope["method"], scope["path"], query, headers)
 
 
 def document(request: HttpRequest) -> dict[str, Any]:
@@ -113,6 +114,16 @@ def require_licence() -> None:
 def refuse(refusal: Refusal) -> JsonResponse:
     """Return the answer that says why not."""
     return JsonResponse(refusal.document(), status=refusal.status)
+
+
+def _heard(caller: Caller) -> Caller:
+    """Let the apps above know that a server can be heard."""
+    signals.server_called.send(Server, caller=caller.server)
+    return caller
+
+
+def _verify(method: str, path: str, query: str, headers: Mapping[str, str]) -> Caller:
+    return _heard(signatures.verify(method, path, query, headers))
 
 
 def _read(request: HttpRequest, limit: int) -> bytes:

@@ -15,3 +15,7 @@ converted = Signal()
 
 was_reset = Signal()
 """On a former slave: this server, `this`, stands alone again; `left` are the servers that it no longer knows."""
+
+server_called = Signal()
+"""Another server, `caller`, made a call here, which its signature proves. Sent for each call, so be quick, and outside
+any transaction."""

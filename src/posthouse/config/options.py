@@ -54,6 +54,8 @@ class Options(BaseSettings):
     """Processes that answer requests."""
     relay_workers: int = Field(default=4, ge=1, le=64)
     """Relays that run at the same time."""
+    relay_days: int = Field(default=14, ge=1, le=365)
+    """Days for which a relay is tried before it fails, and its sender and the administrators are told."""
 
     proxy: str | None = None
     """HTTP proxy through which other servers are called, as http://host:port (with user:password@ if it wants one)."""

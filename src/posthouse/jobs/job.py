@@ -11,7 +11,7 @@ from posthouse.jobs.leases import LostLease, W
 
 
 class Stopping(Exception):
-    """This process is asked to end: the work stops here and goes on later."""
+    """This process is asked to end, or this job to let others go first: the work stops here and goes on later."""
 
 
 class Job(Generic[W]):
@@ -21,7 +21,9 @@ class Job(Generic[W]):
         self.row = row
         self._stop = stop or Event()
         self._lost = Event()
+        self._aside = Event()
         self._seconds = seconds
+        self._began = time.monotonic()
         # Taken when the claim was already made, so it is later than the database's: renewals come long before.
         self._deadline = time.monotonic() + seconds
 
@@ -29,8 +31,22 @@ class Job(Generic[W]):
         """Raise LostLease or Stopping when the work must not go on. Call it between steps."""
         if self._lost.is_set() or time.monotonic() > self._deadline:
             raise LostLease
-        if self._stop.is_set():
+        if self._stop.is_set() or self._aside.is_set():
             raise Stopping
+
+    def step_aside(self) -> None:
+        """Ask the work to stop at its next check and to be taken up again when its turn comes. From any thread."""
+        self._aside.set()
+
+    @property
+    def stepping_aside(self) -> bool:
+        """Whether it was asked to."""
+        return self._aside.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been running."""
+        return time.monotonic() - self._began
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not longer than the work may go on. Raises LostLease or Stopping."""

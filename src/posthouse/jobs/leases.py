@@ -48,24 +48,30 @@ def claim(due: QuerySet[W], holder: str, seconds: float = LEASE_SECONDS) -> W | 
 
     The row comes back active, with its attempts and its fencing number raised by one.
     """
-    model = due.model
     while candidates := list(due.filter(claimable()).values_list("pk", "fence")[:CANDIDATES]):
         for pk, fence in candidates:
-            claimed = model._default_manager.filter(claimable(), pk=pk, fence=fence).update(
-                state=State.ACTIVE,
-                attempts=F("attempts") + 1,
-                fence=fence + 1,
-                lease_holder=holder,
-                lease_until=_from_now(seconds),
-                next_try_at=None,
-                updated_at=timezone.now(),
-            )
-            if claimed:
-                row = model._default_manager.filter(pk=pk, fence=fence + 1).first()
-                if row is not None:
-                    return row
+            row = take(due.model, pk, fence, holder, seconds)
+            if row is not None:
+                return row
         # Every candidate went to somebody else: look again, for there may be more behind them.
     return None
+
+
+def take(
+    model: type[W], pk: object, fence: int, holder: str, seconds: float = LEASE_SECONDS, **fields: Any
+) -> W | None:
+    """Claim this row, if it may be claimed and still has this fencing number; None when it went to somebody else."""
+    claimed = model._default_manager.filter(claimable(), pk=pk, fence=fence).update(
+        **fields,
+        state=State.ACTIVE,
+        attempts=F("attempts") + 1,
+        fence=fence + 1,
+        lease_holder=holder,
+        lease_until=_from_now(seconds),
+        next_try_at=None,
+        updated_at=timezone.now(),
+    )
+    return model._default_manager.filter(pk=pk, fence=fence + 1).first() if claimed else None
 
 
 def renew(row: Work, seconds: float = LEASE_SECONDS) -> bool:
@@ -111,8 +117,16 @@ def take_back(model: type[Work], holder: str) -> int:
     A row is tried again at once the first few times. One that has ended its worker more often than that may be the
     cause of it, so it waits, each time longer, and the others get their turn.
     """
+    return _free(model._default_manager.filter(state=State.ACTIVE, lease_holder=holder))
+
+
+def take_back_ended(model: type[Work]) -> int:
+    """Free all rows whose leases ran out, as their holder may have died somewhere else; return how many."""
+    return _free(model._default_manager.filter(state=State.ACTIVE, lease_until__lt=Now()))
+
+
+def _free(held: QuerySet[Any]) -> int:
     freed = 0
-    held: QuerySet[Any] = model._default_manager.filter(state=State.ACTIVE, lease_holder=holder)
     for pk, fence, attempts in held.values_list("pk", "fence", "attempts"):
         delay = takeover_delay(attempts)
         freed += held.filter(pk=pk, fence=fence).update(

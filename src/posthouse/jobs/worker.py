@@ -47,7 +47,7 @@ class Worker:
     def __init__(self, here: Presence, stop: Event) -> None:
         self.here = here
         self.stop = stop
-        self._running: dict[int, Job[Any]] = {}
+        self._running: dict[int, tuple[Kind[Any], Job[Any]]] = {}
         self._lock = Lock()
         self._pools = {kind.name: ThreadPoolExecutor(kind.concurrency, f"{kind.name}-job") for kind in kinds.values()}
         self._taken = dict.fromkeys(kinds, 0)
@@ -82,11 +82,16 @@ class Worker:
             self.bury_the_dead()
             for kind in kinds.values():
                 while self._taken[kind.name] < kind.concurrency and not self.stop.is_set():
-                    row = leases.claim(kind.due(), self.here.holder)
+                    holder = self.here.holder
+                    row = kind.claim(holder) if kind.claim else leases.claim(kind.due(), holder)
                     if row is None:
                         break
                     self._start(kind, row)
                     started += 1
+                if kind.tend:
+                    with self._lock:
+                        jobs = [job for its, job in self._running.values() if its is kind]
+                    kind.tend(jobs)
         except DatabaseError:
             log.exception("the database does not answer")  # the next tick tries again
         finally:
@@ -102,7 +107,7 @@ class Worker:
     def _start(self, kind: Kind[Any], row: Work) -> None:
         job = Job(row, self.stop)
         with self._lock:
-            self._running[id(job)] = job
+            self._running[id(job)] = (kind, job)
             self._taken[kind.name] += 1
         self._keep(self._pools[kind.name].submit(self._do, kind, job))
 
@@ -125,7 +130,7 @@ class Worker:
             with self._lock:
                 running = list(self._running.values())
             try:
-                for job in running:
+                for _, job in running:
                     job.renew()
             except DatabaseError:
                 log.exception("leases could not be renewed")  # jobs stop by themselves when their time has run out

@@ -9,8 +9,6 @@ from posthouse.cluster.errors import Kind
 
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=10)
-LIFETIME = timedelta(days=14)
-"""How long a relay is tried before it fails aloud."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,22 @@ class GiveUp:
 Decision = Retry | NeedsAdministrator | GiveUp
 
 
-def decide(kind: Kind, attempts: int, since: datetime, now: datetime, chance: float) -> Decision:
+def decide(kind: Kind, attempts: int, since: datetime, now: datetime, chance: float, days: int = 14) -> Decision:
     """Return what to do after the `attempts`-th attempt in a row (from 1) failed.
 
-    `since` is when the relay was asked for, `chance` a random number from 0 to 1.
+    `since` is when the relay was asked for, `chance` a random number from 0 to 1. After so many `days` it fails aloud.
     """
     if kind is Kind.PERMANENT:
         return GiveUp()
-    if now - since >= LIFETIME:
-        return GiveUp(f"It was tried for {LIFETIME.days} days.")
+    if now - since >= timedelta(days=days):
+        return GiveUp(tried_long(days))
     when = now + delay(attempts, chance)
     return NeedsAdministrator(when) if kind is Kind.ADMINISTRATOR else Retry(when)
+
+
+def tried_long(days: int) -> str:
+    """Return why a relay ends whose lifetime is over."""
+    return f"It was tried for {days} day{'' if days == 1 else 's'}."
 
 
 def delay(attempts: int, chance: float) -> timedelta:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
 
+from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import Work
 from posthouse.lib.ids import uuid7
 from posthouse.packages.models import Package
 from posthouse.store.models import Blob
+
+START = 2
+"""Relays that run at once over a link of which nothing is known yet."""
+
+
+class Size(models.IntegerChoices):
+    """Size classes: within each, senders take turns, so that letters never queue behind films."""
+
+    SMALL = 0, "small"
+    MEDIUM = 1, "medium"
+    LARGE = 2, "large"
+
+
+class Priority(models.IntegerChoices):
+    """What an administrator may say of the order on a link."""
+
+    FIRST = -1, "First"
+    NORMAL = 0, "Normal"
+    LAST = 1, "Last"
 
 
 class Relay(Work):
@@ -19,10 +40,20 @@ class Relay(Work):
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="relays")
-    destination = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+")
+    destination = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="+", db_index=False)
+    sender = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="+", db_index=False, help_text="the package's: senders take turns"
+    )
     size = models.PositiveBigIntegerField(default=0, help_text="bytes of all files")
+    size_class = models.PositiveSmallIntegerField(choices=Size, default=Size.SMALL)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    rank = models.BigIntegerField(default=0, help_text="place in the order of its link and size class; lower first")
     done = models.PositiveBigIntegerField(default=0, help_text="bytes that are safely there")
+    begun = models.PositiveBigIntegerField(default=0, help_text="bytes that were there when this attempt began")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="when the last attempt began")
     since = models.DateTimeField(default=timezone.now, help_text="when it was asked for, last; its lifetime counts")
+    trouble = models.CharField(max_length=20, blank=True, default="", help_text="the code of what went wrong last")
+    held_by = models.CharField(max_length=200, blank=True, default="", help_text="who has it wait until it is released")
     cancelled_by = models.CharField(
         max_length=200, blank=True, default="", help_text="who wants it to end; the far side is told to forget it"
     )
@@ -30,22 +61,48 @@ class Relay(Work):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["package", "destination"], name="relay_once")]
         indexes = [
-            models.Index(fields=["state", "next_try_at"], name="relay_due"),
-            models.Index(fields=["destination", "state"], name="relay_link"),
+            # The next one of each link and size class, however long the queue is: see picking.py.
+            models.Index(fields=["destination", "state", "size_class", "priority", "rank", "id"], name="relay_new"),
+            models.Index(fields=["destination", "state", "size_class", "next_try_at"], name="relay_again"),
+            # The last one of a sender, behind which his next one queues.
+            models.Index(fields=["sender", "destination", "size_class", "state", "rank"], name="relay_last"),
+            models.Index(fields=["state", "since"], name="relay_state"),
+            models.Index(fields=["-created_at"], name="relay_made"),
+            models.Index(fields=["sender", "-created_at"], name="relay_sent"),
         ]
 
     def __str__(self) -> str:
         return f"{self.package_id} to {self.destination_id}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save it; a new one belongs to the sender of its package."""
+        if not self.sender_id:
+            self.sender_id = self.package.sender_id
+        super().save(*args, **kwargs)
+
 
 class Link(models.Model):
-    """The way from here to one other server, while it fails: all relays over it wait together, one of them tries."""
+    """The way from here to one other server: how many relays it bears, and how it is doing.
+
+    While it fails, all relays over it wait together, and one of them tries.
+    """
 
     server = models.OneToOneField(Server, on_delete=models.CASCADE, primary_key=True, related_name="+")
     failures = models.PositiveIntegerField(default=0, help_text="calls in a row that did not get through")
-    next_try_at = models.DateTimeField(help_text="no relay to this server starts before")
-    last_error = models.TextField(help_text="why the last call did not get through, in words for people")
+    next_try_at = models.DateTimeField(null=True, blank=True, help_text="no relay to this server starts before")
+    last_error = models.TextField(
+        blank=True, default="", help_text="why the last call did not get through, in words for people"
+    )
+    trouble = models.CharField(max_length=20, blank=True, default="", help_text="the code of the same")
     since = models.DateTimeField(default=timezone.now, help_text="when the first of these calls failed")
+    failed_at = models.DateTimeField(null=True, blank=True, help_text="when the last of these calls failed")
+    probe_at = models.DateTimeField(null=True, blank=True, help_text="when it is knocked at next, while it fails")
+    window = models.PositiveSmallIntegerField(
+        default=START, help_text="relays that may run at once: grows with each success, falls on trouble"
+    )
+    picks = models.PositiveBigIntegerField(default=0, help_text="relays that were started; no two start as the same")
+    picked_at = models.DateTimeField(null=True, blank=True)
+    held_by = models.CharField(max_length=200, blank=True, default="", help_text="who has all of it wait")
 
     def __str__(self) -> str:
         return f"to {self.server_id}"

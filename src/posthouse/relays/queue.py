@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from posthouse.cluster.models import Server
@@ -16,7 +19,8 @@ from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
 from posthouse.packages import lifecycle
 from posthouse.packages.models import Delivery, Package
-from posthouse.relays import telling
+from posthouse.relays import links, picking, telling, turns
+from posthouse.relays.decide import tried_long
 from posthouse.relays.models import Link, Relay
 
 Status = Package.Status
@@ -24,6 +28,9 @@ Status = Package.Status
 log = structlog.get_logger("posthouse.relays")
 
 ENDED = (State.DONE, State.FAILED)
+GOING = (State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD)
+CANCELLED, REMOVED, LIFETIME = "cancelled", "removed", "lifetime"
+BATCH = 500
 
 
 def enqueue(package: Package) -> None:
@@ -31,14 +38,29 @@ def enqueue(package: Package) -> None:
 
     Call it in the transaction that closes the package.
     """
-    homes = (
-        Delivery.objects.filter(package=package, home__is_self=False)
-        .order_by()
-        .values_list("home", flat=True)
-        .distinct()
-    )
+    away = Delivery.objects.filter(package=package, home__is_self=False).order_by()
+    add(package, away.values_list("home", flat=True).distinct())
+
+
+def add(package: Package, destinations: Iterable[UUID]) -> None:
+    """Have a closed package relayed to these servers, unless it is already. Each queues behind its sender's others."""
+    homes = list(destinations)
+    size = turns.size_class(package.size)
+    ranks = picking.ranks(homes, package.sender_id, size) if homes else {}
+    links.ensure(homes)
     Relay.objects.bulk_create(
-        [Relay(package=package, destination_id=home, size=package.size) for home in homes], ignore_conflicts=True
+        (
+            Relay(
+                package=package,
+                destination_id=home,
+                sender_id=package.sender_id,
+                size=package.size,
+                size_class=size,
+                rank=ranks[home],
+            )
+            for home in homes
+        ),
+        ignore_conflicts=True,
     )
     wake_on_commit()
 
@@ -47,16 +69,17 @@ def finish(relay: Relay) -> None:
     """End a relay whose package was verified and committed on the far side. Raises LostLease."""
     with transaction.atomic():
         _lock(relay.package_id)
-        if not leases.finish(relay, done=relay.size):
+        if not leases.finish(relay, done=relay.size, trouble=""):
             raise LostLease
+        links.succeeded(relay.destination_id)
         settle(relay.package_id)
 
 
-def fail(relay: Relay, error: str) -> None:
-    """End a relay for good, with the reason in words. Raises LostLease."""
+def fail(relay: Relay, error: str, trouble: str = "") -> None:
+    """End a relay for good, with the reason in words and its code. Raises LostLease."""
     with transaction.atomic():
         _lock(relay.package_id)
-        if not leases.fail(relay, error):
+        if not leases.fail(relay, error, trouble=trouble):
             raise LostLease
         settle(relay.package_id)
         _tell(relay, error)
@@ -69,8 +92,9 @@ def retry(relay: Relay) -> bool:
         _lock(relay.package_id)
         if not leases.requeue(Relay.objects.filter(pk=relay.pk)):
             return False
-        Relay.objects.filter(pk=relay.pk).update(since=timezone.now(), cancelled_by="")
-        Link.objects.filter(server=relay.destination_id).update(next_try_at=timezone.now())
+        Relay.objects.filter(pk=relay.pk).update(since=timezone.now(), rank=0, cancelled_by="", held_by="", trouble="")
+        links.ensure([relay.destination_id])
+        links.knocked(relay.destination_id)
         settle(relay.package_id)
         wake_on_commit()
     return True
@@ -82,20 +106,26 @@ def cancel(relay: Relay, who: str) -> bool:
     The worker that runs it loses it, and the next one tells the far side to forget what has arrived. A far side that
     knows nothing of it, or that cannot be reached now, is not waited for: it forgets by itself, in time.
     """
-    if relay.fence == 0 or Link.objects.filter(server=relay.destination_id).exists():
-        return _end_at_once(relay, cancelled(who), cancelled_by=who)
+    if relay.fence == 0 or links.in_trouble([relay.destination_id]):
+        return _end_at_once(relay, cancelled(who), cancelled_by=who, trouble=CANCELLED)
+    return take_from_worker(relay, rank=0, attempts=0, cancelled_by=who, held_by="")
+
+
+def take_from_worker(relay: Relay, **fields: object) -> bool:
+    """Put a relay that has not ended back into the queue, changed, whoever holds it; False when it has ended."""
     changed = (
         Relay.objects.filter(pk=relay.pk)
         .exclude(state__in=ENDED)
         .update(
-            state=State.QUEUED,
-            attempts=0,
-            next_try_at=None,
-            fence=F("fence") + 1,
-            lease_holder="",
-            lease_until=None,
-            cancelled_by=who,
-            updated_at=timezone.now(),
+            **{
+                "state": State.QUEUED,
+                "next_try_at": None,
+                "fence": F("fence") + 1,
+                "lease_holder": "",
+                "lease_until": None,
+                "updated_at": timezone.now(),
+                **fields,
+            }
         )
     )
     if changed:
@@ -105,8 +135,34 @@ def cancel(relay: Relay, who: str) -> bool:
 
 def end_removed() -> int:
     """End the relays to servers that were removed from the cluster, running ones too (R67); return how many."""
-    gone = Relay.objects.filter(~Q(state__in=ENDED), destination__removed_at__isnull=False)
-    return sum(_end_at_once(relay, removed(relay.destination)) for relay in gone.select_related("destination"))
+    ended = 0
+    for server in Server.objects.filter(removed_at__isnull=False):
+        left = Relay.objects.filter(destination=server, state__in=GOING)
+        ended += sum(_end_at_once(relay, removed(server), trouble=REMOVED) for relay in left)
+    return ended
+
+
+def end_old() -> int:
+    """End the relays that waited for their whole lifetime, though their link gave them no try; return how many.
+
+    What somebody holds by hand waits until he releases it.
+    """
+    days = settings.POSTHOUSE.relay_days
+    held = Link.objects.exclude(held_by="").values_list("server_id", flat=True)
+    old = Relay.objects.filter(
+        state__in=(State.QUEUED, State.DEFERRED, State.HELD),
+        since__lt=timezone.now() - timedelta(days=days),
+        held_by="",
+    ).exclude(destination__in=list(held))
+    relays = list(old.order_by("since")[:BATCH])
+    ways = links.in_trouble(relay.destination_id for relay in relays)
+    ended = 0
+    for relay in relays:
+        way = ways.get(relay.destination_id)
+        error = relay.last_error or (way.last_error if way else "Its turn never came.")
+        trouble = relay.trouble or (way.trouble if way else "") or LIFETIME
+        ended += _end_at_once(relay, f"{error} {tried_long(days)}", trouble=trouble)
+    return ended
 
 
 def removed(server: Server) -> str:

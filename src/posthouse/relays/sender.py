@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.utils import timezone
 
 from posthouse.cluster.errors import CallError, Kind, Refused
@@ -16,16 +17,15 @@ from posthouse.jobs.job import Job
 from posthouse.jobs.leases import LostLease
 from posthouse.licensing import licences
 from posthouse.packages import manifests
-from posthouse.packages.models import File, Package
-from posthouse.relays import links, queue, throttle
+from posthouse.packages.models import Package
+from posthouse.relays import links, queue, throttle, troubles
 from posthouse.relays.decide import GiveUp, NeedsAdministrator, Retry, decide, delay
 from posthouse.relays.far import Far, FarServer
 from posthouse.relays.lines import Lines
 from posthouse.relays.models import Relay
+from posthouse.relays.reading import Reading
 from posthouse.relays.sending import Sending
-from posthouse.store import blobs
 from posthouse.store.errors import StoreError
-from posthouse.store.models import Blob
 
 log = structlog.get_logger("posthouse.relays")
 
@@ -53,7 +53,7 @@ def run(job: Job[Relay], reach: ReachFar = by_lines) -> None:
     relay = job.row
     server = relay.destination
     if server.removed_at is not None:
-        queue.fail(relay, queue.removed(server))
+        queue.fail(relay, queue.removed(server), queue.REMOVED)
         return
     if not relay.cancelled_by and (lacking := licences.lacking()):
         _wait_for_licence(relay, lacking)
@@ -64,13 +64,11 @@ def run(job: Job[Relay], reach: ReachFar = by_lines) -> None:
             _withdraw(relay, far)
         else:
             _send(job, far)
-    except CallError as error:
+    except (CallError, StoreError) as error:
         if isinstance(error, Refused) and error.code == "licence":
             _wait_for_licence(relay, error.message)
         else:
-            _after(relay, error.message, error.kind, of_link=_of_link(error))
-    except StoreError as error:
-        _after(relay, str(error), Kind(error.kind), of_link=False)
+            _after(relay, error)
     else:
         links.works(server.pk)
 
@@ -78,12 +76,7 @@ def run(job: Job[Relay], reach: ReachFar = by_lines) -> None:
 def _send(job: Job[Relay], far: Far) -> None:
     relay = job.row
     package = Package.objects.get(pk=relay.package_id)
-    contents = {file.number: file.blob for file in File.objects.filter(package=package).select_related("blob")}
-
-    def read(number: int, offset: int, length: int) -> Iterator[bytes]:
-        blob: Blob | None = contents[number]
-        assert blob is not None, "a closed package has all its contents"  # noqa: S101 - the manifest has seen them
-        return blobs.read(blob, offset, length)
+    read = Reading(package)
 
     def progress(done: int) -> None:
         if done > relay.done:
@@ -93,7 +86,12 @@ def _send(job: Job[Relay], far: Far) -> None:
         else:
             job.note(done=done)
 
-    Sending(far, manifests.of(package, job.row.destination), read, check=job.check, progress=progress).run()
+    try:
+        Sending(far, manifests.of(package, relay.destination), read, check=job.check, progress=progress).run()
+    except Refused as refused:
+        if refused.code == "digest":
+            read.verify()  # raises what is really wrong, if it is this server's disk
+        raise
     queue.finish(relay)
 
 
@@ -110,25 +108,33 @@ def _withdraw(relay: Relay, far: Far) -> None:
     except CallError:
         if relay.attempts < TRIES_TO_WITHDRAW:
             raise
-    queue.fail(relay, queue.cancelled(relay.cancelled_by))
+    queue.fail(relay, queue.cancelled(relay.cancelled_by), queue.CANCELLED)
 
 
-def _after(relay: Relay, error: str, kind: Kind, *, of_link: bool) -> None:
+def _after(relay: Relay, error: CallError | StoreError) -> None:
     """Defer, hold or end a relay after a failed attempt, with the reason in words."""
+    words, trouble, kind = str(error), troubles.of(error), Kind(error.kind)
     now = timezone.now()
     chance = random.random()  # noqa: S311 - spreads load, guards nothing
-    decision = decide(kind, relay.attempts, relay.since, now, chance)
-    if of_link and not isinstance(decision, GiveUp):
-        decision = type(decision)(links.failed(relay.destination_id, error))
+    decision = decide(kind, relay.attempts, relay.since, now, chance, settings.POSTHOUSE.relay_days)
+    if trouble.of_link and not isinstance(decision, GiveUp):
+        decision = type(decision)(links.failed(relay.destination_id, words, trouble.code, relay.started_at))
     next_try = None if isinstance(decision, GiveUp) else decision.when.isoformat(timespec="seconds")
-    log.info("relay stopped", relay=str(relay.pk), server=relay.destination.name, error=error, next_try=next_try)
+    log.info(
+        "relay stopped",
+        relay=str(relay.pk),
+        server=relay.destination.name,
+        trouble=trouble.code,
+        error=words,
+        next_try=next_try,
+    )
     match decision:
         case Retry(when):
-            ours = leases.defer(relay, error, when)
+            ours = leases.defer(relay, words, when, trouble=trouble.code)
         case NeedsAdministrator(when):
-            ours = leases.hold(relay, error, when)
+            ours = leases.hold(relay, words, when, trouble=trouble.code)
         case GiveUp(because):
-            queue.fail(relay, f"{error} {because}".strip())
+            queue.fail(relay, f"{words} {because}".strip(), trouble.code)
             return
     if not ours:
         raise LostLease
@@ -138,10 +144,5 @@ def _wait_for_licence(relay: Relay, lacking: str) -> None:
     """Hold a relay until one of the two servers has a licence again, for as long as it takes: its life stands still."""
     now = timezone.now()
     when = now + delay(relay.attempts, random.random())  # noqa: S311 - spreads load, guards nothing
-    if not leases.hold(relay, lacking, when, since=now):
+    if not leases.hold(relay, lacking, when, since=now, trouble="licence"):
         raise LostLease
-
-
-def _of_link(error: CallError) -> bool:
-    """Whether no call to that server would have got through, whatever it was about."""
-    return not isinstance(error, Refused) and error.kind is not Kind.PERMANENT

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.dispatch import receiver
 
+from posthouse.cluster.models import Server
+from posthouse.cluster.signals import server_called
 from posthouse.jobs import leases
 from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
@@ -14,7 +16,7 @@ from posthouse.jobs.worker import Kind, register, register_periodic
 from posthouse.licensing.signals import installed
 from posthouse.packages.models import Package
 from posthouse.packages.signals import package_closed, package_ended
-from posthouse.relays import knock, links, queue, sender
+from posthouse.relays import knock, links, moves, picking, queue, sender
 from posthouse.relays.models import Relay
 from posthouse.relays.receiver import forget_abandoned
 
@@ -32,11 +34,28 @@ def _end_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
 
 @receiver(installed)
 def _go_on(**_: object) -> None:
-    leases.requeue(Relay.objects.filter(state=State.HELD))
+    leases.requeue(Relay.objects.filter(state=State.HELD, held_by=""))
     wake_on_commit()
 
 
-register(Kind("relay", links.due, sender.run, settings.POSTHOUSE.relay_workers))
+@receiver(server_called)
+def _listen(sender: Any, caller: Server, **_: object) -> None:  # noqa: ARG001
+    links.heard(caller.pk)
+
+
+register(
+    Kind(
+        "relay",
+        Relay.objects.all,
+        sender.run,
+        settings.POSTHOUSE.relay_workers,
+        claim=picking.claim,
+        tend=picking.tend,
+    )
+)
 register_periodic("end relays to removed servers", 5, queue.end_removed)
+register_periodic("end relays whose lifetime is over", 60, queue.end_old)
+register_periodic("plan anew what goes to people who have moved", 60, moves.follow)
+register_periodic("knock at servers that could not be reached", 5, knock.probe)
 register_periodic("tell the others that this server is back", float("inf"), knock.in_passing)
 register_periodic("forget abandoned arrivals", 3600, forget_abandoned)

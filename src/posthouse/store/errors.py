@@ -6,6 +6,7 @@ StoreError
 ├── StoreMissing     the folder is not there
 ├── StoreBroken      the disk itself reports an error
 ├── BlobMissing      the bytes, or their record, are not there
+├── BlobDamaged      what is read is not what was written
 ├── DigestMismatch   the bytes that came are not the bytes that were sent
 └── PartsMissing     a file cannot be complete yet
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar, Literal
 
 Kind = Literal["temporary", "administrator", "permanent"]
@@ -64,6 +66,18 @@ class BlobMissing(StoreError):
 
     def __init__(self, sentence: str = "The contents of this file are no longer in the store.") -> None:
         super().__init__(sentence)
+
+
+class BlobDamaged(StoreError):
+    """What is read of a file is not what was written."""
+
+    kind = "permanent"
+
+    def __init__(self, name: str, part: int, path: Path) -> None:
+        super().__init__(
+            f"“{name}” is damaged on this server's disk: part {part} is not what was written. In the store it is"
+            f" {path.parent.name}/{path.name}."
+        )
 
 
 class DigestMismatch(StoreError):
