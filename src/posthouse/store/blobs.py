@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from posthouse.lib.ids import uuid7
-from posthouse.store import crc, digests, disk, parts
+from posthouse.store import crc, digests, disk, locks, parts
 from posthouse.store.disk import Disk
 from posthouse.store.errors import BlobMissing, PartsMissing, StoreFull
 from posthouse.store.models import Blob, Part
@@ -53,16 +53,20 @@ def create(size: int, algorithm: str | None = None) -> Blob:
     return blob
 
 
-def writer(blob: Blob, number: int, at: int = 0) -> PartWriter:
+def writer(blob: Blob, number: int, at: int = 0, *, alone: bool = False) -> PartWriter:
     """Return a writer of one part, which begins after the `at` bytes of the part that are safely there.
 
-    Those bytes are read back for the digest. Raises StoreError, and ValueError for a part that the blob does not have.
+    Those bytes are read back for the digest. `alone` keeps other such writers out of this part until it is closed, and
+    waits a moment for one that is about to close. Raises StoreError (PartBusy), and ValueError for a part that the blob
+    does not have.
     """
     offset, length = parts.span(number, blob.size, blob.part_size)
     if not 0 <= at <= length:
         raise ValueError(f"Part {number} has {length} bytes; it cannot go on after {at}.")
     descriptor = local().open_alone(blob.id)
     try:
+        if alone:
+            locks.hold(descriptor, offset, length)
         return PartWriter(
             descriptor, blob.id, number=number, offset=offset, length=length, algorithm=blob.algorithm, at=at
         )

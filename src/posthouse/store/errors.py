@@ -8,6 +8,7 @@ StoreError
 ├── BlobMissing      the bytes, or their record, are not there
 ├── BlobDamaged      what is read is not what was written
 ├── DigestMismatch   the bytes that came are not the bytes that were sent
+├── PartBusy         another connection still writes there
 └── PartsMissing     a file cannot be complete yet
 
 The text of each is a sentence for people. `kind` says what helps: waiting and trying again (temporary), an
@@ -88,6 +89,15 @@ class DigestMismatch(StoreError):
     def __init__(self, number: int) -> None:
         super().__init__(f"Part {number} arrived damaged: its digest is not the one that was announced. Send it again.")
         self.number = number
+
+
+class PartBusy(StoreError):
+    """Another connection still writes this part of the file. Try again in a moment."""
+
+    kind = "temporary"
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 class PartsMissing(StoreError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from posthouse.store.errors import BlobMissing, StoreError, StoreFull
+from posthouse.store.errors import BlobMissing, PartBusy, StoreError, StoreFull
 
 
 class Refused(Exception):
@@ -151,4 +151,6 @@ def of_store(error: StoreError) -> Refused:
         return Full(str(error))
     if isinstance(error, BlobMissing):
         return Gone(str(error))
+    if isinstance(error, PartBusy):
+        return Busy()
     return Broken(str(error))

@@ -23,7 +23,7 @@ class Sink:
         self._sealed: list[Piece] = []
         number, at = divmod(offset, blob.part_size)
         if at and offset < blob.size:
-            self._current = blobs.writer(blob, number, at)
+            self._current = blobs.writer(blob, number, at, alone=True)
 
     def write(self, pieces: Sequence[bytes]) -> None:
         """Digest and write the next bytes, no more than the file has. Raises StoreError."""
@@ -78,7 +78,7 @@ class Sink:
 
     def _writer(self) -> PartWriter:
         if self._current is None:
-            self._current = blobs.writer(self.blob, self.position // self.blob.part_size)
+            self._current = blobs.writer(self.blob, self.position // self.blob.part_size, alone=True)
         return self._current
 
     def _put(self, writer: PartWriter, pieces: Sequence[bytes]) -> None:
