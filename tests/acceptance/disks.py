@@ -1,0 +1,83 @@
+"""Disks that fill up, turn read-only and lose power: ext4 in a file. Needs root and a mount namespace of one's own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_FLUSH = 2
+"""What was not synced is lost, the journal's too, as when the power is cut."""
+
+
+class Disk:
+    """A disk of its own, mounted at `path`."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path = path
+        self._image = path.with_name(f"{path.name}.img")
+        self._size = size
+
+    def __enter__(self) -> Self:
+        self.path.mkdir(parents=True)
+        with self._image.open("wb") as image:
+            image.truncate(self._size)
+        _run("mkfs.ext4", "-q", "-m", "0", str(self._image))
+        self._mount()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _run("umount", "-l", str(self.path))
+
+    def fill(self, leave: int) -> None:
+        """Use up all its room but for so many bytes."""
+        room = os.statvfs(self.path)
+        size = room.f_bavail * room.f_frsize - leave
+        if size > 0:
+            with self._filler.open("ab") as filler:
+                os.posix_fallocate(filler.fileno(), self._filler.stat().st_size, size)
+
+    def make_room(self) -> None:
+        """Give the room back."""
+        self._filler.unlink(missing_ok=True)
+
+    def read_only(self) -> bool:
+        """Let nothing be written any more; False while somebody has a file open for writing."""
+        return subprocess.run(["mount", "-o", "remount,ro", str(self.path)], capture_output=True).returncode == 0
+
+    def writable(self) -> None:
+        """Let it be written again."""
+        _run("mount", "-o", "remount,rw", str(self.path))
+
+    def cut_power(self) -> None:
+        """Lose what was not synced. Whoever uses it must be killed before `power_on`."""
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_FLUSH))
+        finally:
+            os.close(folder)
+
+    def power_on(self) -> None:
+        """Mount it anew: the journal is replayed."""
+        _run("umount", str(self.path))
+        self._mount()
+
+    @property
+    def _filler(self) -> Path:
+        return self.path / "filler"
+
+    def _mount(self) -> None:
+        _run("mount", "-o", "loop", str(self._image), str(self.path))
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)}: {done.stderr}")
