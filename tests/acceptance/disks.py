@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -38,11 +39,19 @@ class Disk:
 
     def fill(self, leave: int) -> None:
         """Use up all its room but for so many bytes."""
-        room = os.statvfs(self.path)
-        size = room.f_bavail * room.f_frsize - leave
-        if size > 0:
-            with self._filler.open("ab") as filler:
-                os.posix_fallocate(filler.fileno(), self._filler.stat().st_size, size)
+        step = 64 * 1024 * 1024
+        with self._filler.open("ab") as filler:
+            while step >= 4096:
+                room = os.statvfs(self.path)
+                size = min(step, room.f_bavail * room.f_frsize - leave)
+                try:
+                    if size > 0:
+                        os.posix_fallocate(filler.fileno(), self._filler.stat().st_size, size)
+                        continue
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                step //= 2  # others write meanwhile
 
     def make_room(self) -> None:
         """Give the room back."""
