@@ -6,7 +6,7 @@ BIN := .venv/bin
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos fmt bench lock clean
+.PHONY: help setup demo test check chaos trial fmt bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -27,6 +27,10 @@ check: .venv/.dev ## Check style, types, the direction of imports, templates and
 
 chaos: .venv/.dev ## Kill processes of a cluster at random while packages travel (ARGS="--minutes 10 --seed 7")
 	@$(BIN)/python -m tests.acceptance.chaos $(ARGS)
+
+trial: .venv/.dev ## Break lines, disks, clocks and databases while a package travels, as root (ARGS="all", or --rounds 20 --seed 7 all)
+	@scripts/debian nft:nftables faketime:faketime mkfs.ext4:e2fsprogs ip:iproute2
+	@$(BIN)/python -m tests.acceptance.trial $(ARGS)
 
 fmt: .venv/.dev ## Lay out the code as the checks want it
 	$(BIN)/ruff format

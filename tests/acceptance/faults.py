@@ -204,7 +204,7 @@ FAULTS: dict[str, Fault] = {
     )
 }
 SHORT = ("cut-line", "damaged-line", "full-disk-there", "power-cut-there", "rotten-file")
-"""What CI runs, beside the killing: the others are in `make chaos ARGS="--faults all"`."""
+"""What CI runs, beside the killing: the others are in `make trial ARGS=all`."""
 
 
 def _power_cut(server: RealServer, disk: object) -> None:

@@ -28,8 +28,8 @@ from posthouse.cli.local import free_port
 from tests.acceptance.chaos import insist
 from tests.acceptance.disks import Disk
 from tests.acceptance.faults import FAULTS, SHORT, Fault
-from tests.acceptance.proxy import Line
 from tests.acceptance.post import Letter, Post
+from tests.acceptance.proxy import Line
 from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running, stored
 
 DISK = 3 * 1024**3
