@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +20,7 @@ from posthouse.audit.models import Event
 from posthouse.cluster import incoming, pairing, servers
 from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.models import Server
-from posthouse.licensing import licences
+from posthouse.licensing import licences, tokens
 from posthouse.licensing.judging import State
 from posthouse.licensing.models import Licence
 from posthouse.licensing.tokens import BadLicence, Terms
@@ -28,6 +30,7 @@ from posthouse.sync import automatic, runs
 from posthouse.sync.models import Copy, Run
 from tests.conftest import PASSWORD
 from tests.licensing.conftest import Issue
+from tests.licensing.test_tokens import KEY
 
 Licensed = Callable[..., Terms]
 
@@ -70,11 +73,6 @@ def test_a_licence_of_an_issuer_who_is_not_trusted_any_more_counts_for_nothing(
     paris: Server, licensed: Licensed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     licensed()
-    from django.conf import settings
-
-    from posthouse.licensing import tokens
-    from tests.licensing.test_tokens import KEY
-
     monkeypatch.setattr(settings.POSTHOUSE, "licence_issuer", tokens.text_of(KEY.public_key()))
     standing = licences.standing()
     assert standing.state is State.NONE
@@ -150,8 +148,6 @@ def test_the_bar_says_what_is_wrong_with_the_licence(paris: Server, issue: Issue
 
 
 def test_the_page_installs_what_is_pasted_or_chosen(paris: Server, admin: User, client: Client, issue: Issue) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     client.post(reverse("accounts:login"), {"username": "admin", "password": PASSWORD}, secure=True)
     url = reverse("licensing:licence")
     assert b"paris has no licence" in client.get(url, secure=True).content
@@ -167,6 +163,24 @@ def test_the_page_installs_what_is_pasted_or_chosen(paris: Server, admin: User, 
     assert "<b>2" not in done
     junk = SimpleUploadedFile("x.bin", bytes(range(256)) * 100)
     assert b"should be one long line" in client.post(url, {"file": junk}, secure=True).content
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"seats": None},
+        {"seats": {"used": -1, "limit": None}},
+        {"seats": {"used": 1}},
+        {"seats": {"used": "1", "limit": 2}},
+        {"seats": {"used": 10**12, "limit": None}},
+    ],
+)
+def test_what_makes_no_sense_is_not_noted_about_other_servers(tokyo: Server, told: dict[str, object]) -> None:
+    servers.note_report(tokyo, {"seats": {"used": 3, "limit": 10}})
+    servers.note_report(tokyo, told)
+    tokyo.refresh_from_db()
+    assert tokyo.seats == {"used": 3, "limit": 10}
 
 
 def test_the_page_is_for_administrators(client: Client, alice: User) -> None:

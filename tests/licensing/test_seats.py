@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from posthouse.accounts.models import User
@@ -143,9 +144,6 @@ def test_who_is_in_stays_in_when_a_smaller_licence_comes(alice: User, dora: User
 def test_counting_costs_no_request_anything(client: Client, alice: User, licensed: Licensed) -> None:
     licensed(seats=5)
     log_in(client, "alice")
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(
         connection,
     ) as queries:

@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from posthouse.accounts.models import User
-from posthouse.cluster import pairing, servers
+from posthouse.accounts.security import PasswordRules
+from posthouse.cluster import pairing, servers, testing
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.sync import automatic, batches, digest, feed, runs, sending
@@ -43,6 +44,51 @@ def test_the_first_sync_copies_everything_and_ends_in_ok(crowd: Server, far: Far
     assert (row.added, row.removed, row.repaired) == (2, 1, False)
     assert row.sent == row.total == 4
     assert row.bytes > 0
+
+
+def test_with_a_sync_both_sides_tell_of_their_seats(crowd: Server, far: Far) -> None:
+    """R7."""
+    far.run(
+        "from django.test import Client\nfrom posthouse.accounts.models import User\n"
+        "Client().force_login(User.objects.get(login='ken'))"
+    )
+    sync(crowd)
+    crowd.refresh_from_db()
+    assert crowd.seats == {"used": 1, "limit": None}
+    assert far.run("from posthouse.cluster.models import Server\nresult = Server.objects.get(name='paris').seats") == {
+        "used": 0,
+        "limit": None,
+    }
+
+
+def test_the_rules_for_passwords_are_copied_and_what_is_not_set_is_not_kept(crowd: Server, far: Far) -> None:
+    """M4."""
+    look = "from posthouse.accounts.security import PasswordRules\nresult = PasswordRules.in_force().least"
+    far.run("from posthouse.accounts.security import PasswordRules\nPasswordRules.objects.create(least=33)")
+    sync(crowd)
+    assert far.run(look) == 10
+    PasswordRules.objects.create(least=14)
+    sync(crowd)
+    assert far.run(look) == 14
+
+
+def test_a_slave_without_a_licence_says_so(crowd: Server, far: Far) -> None:
+    """R1."""
+    far.run(
+        "from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey\n"
+        "from django.conf import settings\nfrom posthouse.licensing import tokens\n"
+        "settings.POSTHOUSE.licence_issuer = tokens.text_of(Ed25519PrivateKey.generate().public_key())"
+    )
+    try:
+        row = sync(crowd)
+        lines = {line.name: line for line in testing.test(crowd)}
+    finally:
+        far.run("from django.conf import settings\nsettings.POSTHOUSE.licence_issuer = None")
+    assert row.state == State.FAILED
+    assert "tokyo has no licence" in row.last_error
+    assert not lines["Licence"].ok
+    assert "tokyo has no licence" in lines["Licence"].result
+    assert sync(crowd).state == State.DONE
 
 
 def test_accounts_that_the_master_does_not_have_are_removed_softly_and_cannot_log_in(crowd: Server, far: Far) -> None:

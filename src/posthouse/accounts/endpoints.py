@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +52,9 @@ def own_change(request: HttpRequest, caller: Caller) -> dict[str, Any]:
         if not ("present" in error.error_dict and _is_so_already(user, wish)):
             return {"errors": error.message_dict}
     log.info("own change", user=str(user.pk), about=about, caller=caller.server.name)
-    return {name: getattr(user, name) for name in own.FIELDS[about]}
+    values = {name: getattr(user, name) for name in own.FIELDS[about]}
+    # Not as Django writes times into JSON: that drops microseconds, and the two copies would differ.
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _question(request: HttpRequest) -> tuple[UUID, own.Wish]:
@@ -68,5 +71,5 @@ def _question(request: HttpRequest) -> tuple[UUID, own.Wish]:
 @sensitive_variables("wish")
 def _is_so_already(user: User, wish: own.Wish) -> bool:
     """Whether the call was carried out before: its answer was lost, and the slave makes it again."""
-    user.refresh_from_db(fields=["password"])
+    user.refresh_from_db(fields=["password", "password_at"])
     return check_password(wish["password"], user.password)

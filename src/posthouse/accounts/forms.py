@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
-from posthouse.accounts import own, people, preferences
+from posthouse.accounts import lockout, own, passwords, people, preferences
 from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
+from posthouse.accounts.security import PasswordRules, SignIn
+from posthouse.audit import log as audit
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-
-PASSWORD_HINT = "At least 10 characters, not a common password, and not like the name."  # noqa: S105 - a sentence
+from posthouse.web.access import address_of
 
 
 class LoginForm(AuthenticationForm):
@@ -27,6 +29,46 @@ class LoginForm(AuthenticationForm):
         "Capital letters matter in the password only.",
         "inactive": "This account is not active. Ask an administrator.",
     }
+    network = "From your network ({}) nobody may log in to this server. Ask an administrator."
+    administrators = "From your network ({}) administrators may not log in to this server."
+
+    def clean(self) -> dict[str, Any]:
+        """Find who it is, unless he comes from the wrong network, or too many wrong passwords came before."""
+        login, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not login or not password:
+            return self.cleaned_data
+        address, sign_in = address_of(self._request), SignIn.in_force()
+        if not sign_in.knows(address):
+            raise self._refuse(login, "from a network that is not allowed", self.network.format(address))
+        try:
+            lockout.begin(login, address)
+        except lockout.Locked:
+            make_password(password)  # takes as long as a check
+            raise self._refuse(login, "it is locked") from None
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            self._refuse(login, "wrong user name or password")
+            raise
+        lockout.succeeded(login, address)
+        user = self.get_user()
+        if not sign_in.lets_in(address, administrator=user.is_administrator):
+            sentence = (self.administrators if user.is_administrator else self.network).format(address)
+            raise self._refuse(login, "from a network that is not allowed", sentence)
+        return cleaned
+
+    @property
+    def _request(self) -> HttpRequest:
+        """The request, which Django's own form can do without."""
+        return cast(HttpRequest, self.request)
+
+    def _refuse(self, login: str, reason: str, sentence: str = "") -> ValidationError:
+        """Write down that a log-in was refused, and return the error that says so."""
+        who = audit.who(self._request)
+        if lockout.is_written(who.address):
+            known = User.objects.named(login).first()
+            audit.record(who, "login.refused", f"A log-in as “{login[:150]}” was refused: {reason}.", known)
+        return ValidationError(sentence) if sentence else self.get_invalid_login_error()
 
     def get_invalid_login_error(self) -> ValidationError:
         """Return what is said to whoever is not let in: what a backend has said, or the usual sentence."""
@@ -40,6 +82,10 @@ class NewPassword(forms.CharField):
     def __init__(self, **options: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
         super().__init__(strip=False, max_length=256, widget=widget, **options)
+
+    def explain(self, before: str = "") -> None:
+        """Say what it must be like."""
+        self.help_text = f"{before}{passwords.hint(PasswordRules.in_force())}"
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
@@ -64,7 +110,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
         help_text="Where the person logs in, and where packages to this person wait. By rule: as the home server rules"
         " say.",
     )
-    password = NewPassword(label="Password", help_text=PASSWORD_HINT)
+    password = NewPassword(label="Password")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,10 +124,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
             for field in ("name", "login", "email"):  # the next import would write over it
                 self.fields[field].disabled = True
                 self.fields[field].help_text = "It comes from the directory, and is changed there."
-        elif not self.instance._state.adding:
-            password = self.fields["password"]
+            return
+        password = cast(NewPassword, self.fields["password"])
+        password.explain()
+        if not self.instance._state.adding:
             password.required, password.label = False, "New password"
-            password.help_text = f"Leave it empty to keep the present one. {PASSWORD_HINT}"
+            password.explain("Leave it empty to keep the present one. ")
 
     def clean_login(self) -> str:
         """Refuse a user name that somebody else has, beside its field."""
@@ -90,6 +138,20 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
         if taken.exists():
             raise ValidationError(people.TAKEN, code="taken")
         return login
+
+    def told(self) -> str:
+        """Return what is different from before, for the audit log; of a password only that it is."""
+        if self.instance._state.adding:
+            return ""
+        changes = []
+        for name in self.changed_data:
+            bound = self[name]
+            if name == "password":
+                changes.append("a new password")
+            else:
+                before, after = _shown(bound.field, bound.initial), _shown(bound.field, self.cleaned_data[name])
+                changes.append(f"{bound.label} {before} → {after}")
+        return ", ".join(changes)
 
     def keep(self, by: str) -> bool:
         """Write the person; False, with the reasons in the form's errors, when that is refused. `by` names who asks."""
@@ -132,12 +194,13 @@ class PasswordForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-    password = NewPassword(label="New password", help_text=PASSWORD_HINT)
+    password = NewPassword(label="New password")
     again = NewPassword(label="New password again")
 
     def __init__(self, user: User, data: QueryDict | None = None) -> None:
         super().__init__(data)
         self.user = user
+        cast(NewPassword, self.fields["password"]).explain()
 
     def clean(self) -> None:
         """Compare the two new ones."""
@@ -177,6 +240,15 @@ class PreferencesForm(forms.Form):
         """Write the preferences; False, with the reasons in the form's errors, when they are refused."""
         wish = {name: self.cleaned_data[name] for name in preferences.NAMES}
         return _refusals(self, lambda: own.change(self.user, wish))
+
+
+def _shown(field: forms.Field, value: Any) -> str:
+    """Return a field's value as people see it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    choices = getattr(field, "choices", ())
+    key = str(getattr(value, "pk", value))
+    return str(next((label for choice, label in choices if str(choice) == key), value))
 
 
 def _refusals(form: forms.BaseForm, act: Callable[[], object]) -> bool:

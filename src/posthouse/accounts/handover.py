@@ -47,6 +47,8 @@ class Arrival:
     """Somebody who may be logged in here."""
 
     user: User
+    writer: str
+    """The name of the server that handed him over."""
     goal: str
     """The path of the page that he had asked for; empty for none."""
 
@@ -79,7 +81,7 @@ def take(letter: str, origin: str) -> Arrival:
         log.warning("hand-over refused", writer=found.writer.name, reason=str(refusal))
         raise
     log.info("taken over", user=str(user.pk), writer=found.writer.name)
-    return Arrival(user, goal)
+    return Arrival(user, found.writer.name, goal)
 
 
 def _admit(letter: letters.Letter, origin: str) -> tuple[User, str]:

@@ -7,11 +7,16 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 
 from posthouse.accounts import preferences
+from posthouse.accounts.models import User
+from posthouse.accounts.security import SignIn
+from posthouse.accounts.sessions import PASSWORD_IS_OLD
+from posthouse.web.access import address_of
 
 SEEN = "seen"
 STEP = 60  # seconds; a session is written at most so often
@@ -29,6 +34,9 @@ class SessionTimeoutMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request; a person's first one in each minute has the session saved, which moves its end on."""
+        refusal = _refusal(request)
+        if refusal is not None:
+            return refusal
         if not polls(request) and request.user.is_authenticated:
             now = int(time.time())
             if not 0 <= now - request.session.get(SEEN, 0) < STEP:  # below 0: the clock was set back
@@ -50,6 +58,21 @@ class TimeZoneMiddleware:
         """Answer the request; a visitor sees times in UTC."""
         with timezone.override(preferences.zone(getattr(request.user, "time_zone", ""))):
             return self.get_response(request)
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer for somebody who is in, but may not be here from his network, or with his old password."""
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    address = address_of(request)
+    if request.path == reverse("accounts:logout"):
+        return None
+    if not SignIn.in_force().lets_in(address, administrator=user.is_administrator):
+        return render(request, "accounts/wrong_network.html", {"address": address}, status=403)
+    if request.session.get(PASSWORD_IS_OLD) and request.path != reverse("accounts:me"):
+        return redirect("accounts:me")
+    return None
 
 
 def by_htmx(request: HttpRequest) -> bool:

@@ -77,6 +77,9 @@ class User(AbstractBaseUser):
         blank=True,
         help_text="the connection on the master from which the account comes; empty: made by hand",
     )
+    password_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the password was chosen; empty: with the account"
+    )
     permissions = models.CharField(
         max_length=200,
         blank=True,

@@ -14,9 +14,11 @@ import structlog
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from posthouse.accounts import access, preferences
+from posthouse.accounts import access, passwords, preferences
 from posthouse.accounts.models import User
 from posthouse.cluster import calls, servers
 from posthouse.cluster.errors import Broken, CallError, Kind
@@ -24,11 +26,13 @@ from posthouse.cluster.models import Server
 
 Wish = Mapping[str, str]
 """What should become so: a `name`; or a `password`, with the `present` one; or all of the preferences."""
-FIELDS = {"password": ("password",), "name": ("name",), "preferences": preferences.NAMES}
+FIELDS = {"password": ("password", "password_at"), "name": ("name",), "preferences": preferences.NAMES}
 """What can be changed, and the columns that hold it."""
 
 TIMEOUT_SECONDS = 15.0
 FROM_DIRECTORY = "Your name and your password are kept in your organisation's directory. Change them there."
+NOT_ASKED = "not asked"
+"""Code of the error when the master, which decides, could not be asked."""
 
 log = structlog.get_logger("posthouse.accounts")
 
@@ -108,9 +112,12 @@ def _set_password(user: User, present: str, new: str) -> None:
     except ValidationError as error:
         raise ValidationError({"password": error.messages}) from error
     encoded = make_password(new)
-    if not User.objects.filter(pk=user.pk, password=user.password).update(password=encoded):
-        raise ValidationError({"present": "Your password was changed elsewhere at this moment. Type that one."})
-    user.password = encoded
+    with transaction.atomic():
+        same, now = User.objects.filter(pk=user.pk, password=user.password), timezone.now()
+        if not same.update(password=encoded, password_at=now):
+            raise ValidationError({"present": "Your password was changed elsewhere at this moment. Type that one."})
+        passwords.keep_old(user, user.password)
+    user.password, user.password_at = encoded, now
 
 
 @sensitive_variables("wish")
@@ -120,7 +127,8 @@ def _change_at(master: Server, user: User, wish: Wish) -> None:
     answer = _ask(master, about, {"user": str(user.pk), "wish": dict(wish)})
     if "errors" in answer:
         raise ValidationError(answer["errors"])
-    values = {name: answer[name] for name in FIELDS[about]}
+    columns: dict[str, Any] = {name: User._meta.get_field(name) for name in FIELDS[about]}
+    values = {name: column.to_python(answer[name]) for name, column in columns.items()}
     # Only over the values that were here when the question was asked: a sync may have brought later ones since.
     before = {name: getattr(user, name) for name in FIELDS[about]}
     User.objects.filter(pk=user.pk, **before).update(**values)
@@ -133,13 +141,14 @@ def _ask(master: Server, field: str, question: dict[str, Any]) -> dict[str, Any]
     if master.is_self:
         raise ValidationError(
             f"Your {field} {_was(field)} not changed: {master.name} is a slave and does not know its master yet."
-            " Tell an administrator."
+            " Tell an administrator.",
+            code=NOT_ASKED,
         )
     try:
         return calls.call(master, "POST", "accounts/own", json=question, timeout=TIMEOUT_SECONDS).json()
     except CallError as error:
         log.warning("own change not carried out", field=field, master=master.name, reason=error.message)
-        raise ValidationError(_sentence(error, master.name, field)) from error
+        raise ValidationError(_sentence(error, master.name, field), code=NOT_ASKED) from error
 
 
 def _sentence(error: CallError, master: str, field: str) -> str:

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from posthouse.accounts import permissions, signals, workgroups
+from posthouse.accounts import passwords, permissions, signals, workgroups
 from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
@@ -61,6 +62,7 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
 
     """
     user.full_clean(exclude=["password"])
+    before = "" if user._state.adding else user.password
     fields = None if changed is None else set(changed)
     if password is not None:
         try:
@@ -68,12 +70,15 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
         except ValidationError as error:
             raise ValidationError({"password": error.messages}) from error
         user.set_password(password)
-        fields = None if fields is None else fields | {"password"}
+        user.password_at = timezone.now()
+        fields = None if fields is None else fields | {"password", "password_at"}
     try:
         with transaction.atomic():
             if not user._state.adding:
                 _keep_an_administrator(user)
             user.save(update_fields=fields)
+            if password is not None:
+                passwords.keep_old(user, before)
             if not user.local:
                 signals.people_changed.send(User, ids={user.pk}, by=by)
                 user.refresh_from_db(fields=["home"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from posthouse.accounts import copy_pages, endpoints, rights_pages, views
+from posthouse.accounts import copy_pages, endpoints, rights_pages, security_pages, views
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -22,4 +22,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/<uuid:user_id>/rights/", rights_pages.person, name="rights"),
     path("accounts/own", endpoints.own_change, name="own"),
     path("accounts/<uuid:user_id>/", views.edit, name="edit"),
+    path("accounts/<uuid:user_id>/unlock/", views.unlock, name="unlock"),
+    path("server/configuration/security/", security_pages.security, name="security"),
 ]

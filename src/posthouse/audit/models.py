@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -27,7 +28,7 @@ class Event(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["-at"], name="audit_at"),
+            models.Index(fields=["-at", "-id"], name="audit_at"),
             models.Index(fields=["subject_id", "-at"], name="audit_subject"),
             models.Index(fields=["actor_id", "-at"], name="audit_actor"),
             models.Index(fields=["action", "-at"], name="audit_action"),
@@ -35,3 +36,27 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Retention(models.Model):
+    """How long events are kept, as administrators set it. One row."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    days = models.PositiveIntegerField(
+        "Days for which events are kept",
+        null=True,
+        blank=True,
+        default=730,
+        validators=[MinValueValidator(30), MaxValueValidator(36_500)],
+        help_text="At least 30. Empty: for ever.",
+    )
+
+    def __str__(self) -> str:
+        return "for ever" if self.days is None else f"{self.days} days"
+
+    @classmethod
+    def in_force(cls) -> Retention:
+        """Return what holds."""
+        return cls.objects.filter(pk=cls.ONLY).first() or cls()

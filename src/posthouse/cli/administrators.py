@@ -1,12 +1,14 @@
-"""`posthouse createadmin`: somebody who can get in, also when the master never answers."""
+"""`posthouse createadmin` and `unlock`: somebody can get in, also when the master never answers."""
 
 from __future__ import annotations
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
-from posthouse.accounts import people
+from posthouse.accounts import lockout, people
 from posthouse.accounts.models import User
+from posthouse.accounts.security import SignIn
+from posthouse.audit import log as audit
 from posthouse.cli.errors import Stop
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
@@ -21,13 +23,35 @@ def create(login: str, name: str, email: str, password: str) -> str:
     try:
         reach()
         local = servers.this().role == Server.Role.SLAVE
-        people.create(login=login, name=name, email=email, password=password, role=User.Role.ADMINISTRATOR, local=local)
+        role = User.Role.ADMINISTRATOR
+        with transaction.atomic():
+            made = people.create(login=login, name=name, email=email, password=password, role=role, local=local)
+            audit.record(audit.COMMAND_LINE, "account.made", f"The account of {made} was made: administrator.", made)
     except ValidationError as error:
         raise Stop(_sentences(error)) from error
     except DatabaseError as error:
         raise Stop(f"The database cannot be used: {str(error).strip()}") from error
     where = " It is a local account of this server: the master does not know it." if local else ""
     return f"{login} is an administrator now.{where}"
+
+
+def unlock(login: str | None, *, networks: bool) -> str:
+    """Undo lock-outs, or the limit to networks, and return a sentence that says what was done. Raises Stop."""
+    try:
+        reach()
+        with transaction.atomic():
+            if networks:
+                SignIn.objects.update(networks="", administrator_networks="")
+                text = "People can log in from every network."
+            elif login is None:
+                text = f"{lockout.unlock_all()} user names and addresses with wrong passwords can be tried again."
+            else:
+                locked = lockout.unlock(login)
+                text = f"{login} can log in again." if locked else f"{login} was not locked."
+            audit.record(audit.COMMAND_LINE, "account.unlocked", text)
+    except DatabaseError as error:
+        raise Stop(f"The database cannot be used: {str(error).strip()}") from error
+    return text
 
 
 def _sentences(error: ValidationError) -> str:

@@ -94,6 +94,20 @@ def createadmin(
 
 
 @app.command()
+def unlock(
+    login: Annotated[str | None, typer.Argument(help="User name; without it, everybody and every address.")] = None,
+    networks: Annotated[bool, typer.Option("--networks", help="Let people log in from every network again.")] = False,
+) -> None:
+    """Let somebody log in again whom wrong passwords, or the wrong network, keep out."""
+    from posthouse.cli.ready import django_ready
+
+    django_ready()
+    from posthouse.cli.administrators import unlock as run
+
+    typer.echo(run(login, networks=networks))
+
+
+@app.command()
 def serve() -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     from posthouse.cli.ready import django_ready

@@ -99,7 +99,7 @@ class Options(BaseSettings):
     """File that holds the public keys instead."""
 
     session_minutes: int = Field(default=60, ge=1, le=10080)
-    """Minutes without a request after which somebody must log in again."""
+    """Minutes without a request after which somebody must log in again, unless the Security page says otherwise."""
     upload_days: int = Field(default=7, ge=1, le=365)
     """Days without progress after which an unfinished upload is given up."""
     digest: Literal["blake3", "sha256"] = "blake3"

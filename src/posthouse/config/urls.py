@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 pages: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="packages:received"), name="front"),
     path("", include("posthouse.web.urls")),
+    path("", include("posthouse.audit.urls")),
     path("", include("posthouse.licensing.urls")),
     path("", include("posthouse.accounts.urls")),
     path("", include("posthouse.notices.urls")),

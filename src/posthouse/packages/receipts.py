@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from posthouse.packages import ending, signals
+from posthouse.packages import ending, noting, signals
 from posthouse.packages.models import Delivery, Download, Package
 
 
@@ -38,6 +38,7 @@ def note(download: Download) -> None:
             mine.update(fetched_at=now)
         if first or whole:
             delivery.refresh_from_db()
+            noting.fetched(download, whole=whole)
             _tell(delivery, whole=whole)
 
 

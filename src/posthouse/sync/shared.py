@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import QuerySet
 
 from posthouse.accounts.models import Membership, Standard, User, Workgroup
+from posthouse.accounts.security import PasswordRules
 from posthouse.cluster.models import Server
 from posthouse.homes.models import Rule
 from posthouse.packages.models import OutsidePolicy
@@ -110,6 +111,12 @@ SHARED: Sequence[Shared] = (
         unique="name",
     ),
     Shared(
+        name="passwords",
+        model=PasswordRules,
+        fields=("id", "name", "least", "kinds", "history", "days", "removed_at"),
+        unique="name",
+    ),
+    Shared(
         name="users",
         model=User,
         fields=(
@@ -120,6 +127,7 @@ SHARED: Sequence[Shared] = (
             "role",
             "is_active",
             "password",
+            "password_at",
             "home_id",
             "home_by_hand",
             "directory",

@@ -140,7 +140,7 @@ def _find(request: Request, package_id: UUID, name: str) -> tuple[Download, Thin
 def _who(request: Request, package_id: UUID) -> tuple[Package, Download]:
     """Return a package that whoever asks may fetch: with his session, or with a link for people outside."""
     cookie = request.headers.get("cookie", "")
-    user = user_for_cookie(cookie)
+    user = user_for_cookie(cookie, request.address)
     package = access.may_fetch(user, package_id) if user else None
     if user is not None and package is not None:
         if package.sender_id != user.pk and not permissions.may(user, permissions.DOWNLOAD):

@@ -13,6 +13,11 @@ from django.http import HttpRequest, HttpResponseBase
 View = Callable[..., HttpResponseBase]
 
 
+def address_of(request: HttpRequest) -> str:
+    """Return the IP address that a request came from."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
 def administrator_required(view: View) -> View:
     """Let administrators pass, send strangers to the log-in page, and tell everybody else why not."""
 

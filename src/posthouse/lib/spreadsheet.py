@@ -1,0 +1,21 @@
+"""CSV that a spreadsheet opens without taking what people have typed for formulas. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as lines of a CSV file, with a quote before what would be a formula."""
+    text = io.StringIO()
+    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if str(value).startswith(FORMULA) else value
