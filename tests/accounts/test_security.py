@@ -65,7 +65,7 @@ def test_new_passwords_keep_to_the_rules_wherever_they_are_chosen(alice: User) -
     ):
         with pytest.raises(ValidationError) as refused:
             change()
-        assert "It needs" in str(refused.value.message_dict["password"])
+        assert "needs at least" in str(refused.value.message_dict["password"])
     own.change(alice, {"present": PASSWORD, "password": "Twenty-characters-and-more"})
 
 
