@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -124,8 +125,10 @@ def _chunks(wanted: set[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
 
 def _every() -> Buckets:
     found: Buckets = {}
-    for shared in SHARED:
-        found |= _digests(shared, lines.read(shared, "removed_at IS NULL"))
+    # Outside of a transaction PostgreSQL would first put all lines aside; SQLite would keep all writers waiting in one.
+    with nullcontext() if connection.vendor == "sqlite" else transaction.atomic():
+        for shared in SHARED:
+            found |= _digests(shared, lines.read(shared, "removed_at IS NULL"))
     return found
 
 

@@ -7,6 +7,7 @@ compared, and those that differ are sent whole. A first sync is a comparison in 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ ROUNDS = 6
 """How often a sync goes after what changed while it was under way, before it leaves that to the next one."""
 TIMEOUT_SECONDS = 600.0
 """A slave with a million users computes its digest from the rows in half a minute, on a slow machine in minutes."""
+NOTE_SECONDS = 0.5
 FEW_BUCKETS = 256
 """Up to that many differing buckets, or a quarter of all, are sent by themselves; more are sent with all others."""
 
@@ -61,6 +63,7 @@ class Sending:
         self.guard = Guarding(self.server, self._call)
         self.told: UUID | None = None
         """The mark that the slave was told last, as far as we know."""
+        self.noted = time.monotonic()
         self.turn: UUID | None = None
         self.step = 0
         self.astray = False
@@ -73,6 +76,12 @@ class Sending:
 
         Raises CallError, Unproven and Held; LostLease and Stopping come from the job.
         """
+        try:
+            return self._run()
+        finally:
+            self.job.note(**self.counts)
+
+    def _run(self) -> int:
         self.told = Copy.objects.values_list("told", flat=True).get(server=self.server)
         if self.by_hand:
             digest.forget()
@@ -252,7 +261,10 @@ class Sending:
         for name, count in more.items():
             self.counts[name] += count
         self.counts["total"] = max(self.counts["total"], self.counts["sent"])
-        self.job.note(**self.counts)
+        # Each look of those who watch costs a write to the disk: as often as they look, and once at the end.
+        if time.monotonic() - self.noted > NOTE_SECONDS:
+            self.noted = time.monotonic()
+            self.job.note(**self.counts)
 
 
 def _fingerprint() -> None:
