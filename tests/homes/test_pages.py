@@ -41,13 +41,13 @@ def slave(boss: Client, paris: Server, tokyo: Server) -> Client:
     return boss
 
 
-def get(client: Client, name: str, *args: Any, **query: str) -> str:
+def get(client: Client, name: str, /, *args: Any, **query: str) -> str:
     answer = client.get(reverse(f"homes:{name}", args=args), query, secure=True)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
-def post(client: Client, name: str, *args: Any, **values: Any) -> HttpResponse:
+def post(client: Client, name: str, /, *args: Any, **values: Any) -> HttpResponse:
     return client.post(reverse(f"homes:{name}", args=args), values, secure=True, follow=True)  # type: ignore[return-value]
 
 
@@ -339,4 +339,4 @@ def test_the_list_of_rules_takes_no_query_for_each(boss: Client, paris: Server, 
         make_rule(f"R{number}", tokyo, email_pattern=f"@a{number}", examples=[f"x@b{number}"])
     with CaptureQueriesContext(connection) as many:
         get(boss, "rules")
-    assert len(many) == len(few)
+    assert len(many) <= len(few)

@@ -65,7 +65,7 @@ def default(request: HttpRequest) -> HttpResponse:
         return _list(request, default=form)
 
     def act() -> str:
-        form.save()
+        Default.objects.filter(pk=Default.ONLY).update(server=form.cleaned_data["server"])
         return f"{form.instance.server} was chosen as the Default Server."
 
     return _change(request, "homes.default", act)
