@@ -310,7 +310,7 @@ def test_a_question_that_makes_no_sense_is_refused(client: Client, signer: Signe
 
 def test_a_password_that_is_so_already_is_no_error_but_a_guess_is(client: Client, signer: Signer, bob: User) -> None:
     again = about(bob, present="an older secret", password=PASSWORD)
-    assert ask(client, signer, again).json() == {"password": bob.password}
+    assert ask(client, signer, again).json() == {"password": bob.password, "password_at": None}
     guess = about(bob, present="an older secret", password=NEW)
     assert ask(client, signer, guess).json() == {"errors": {"present": ["This is not your present password."]}}
 
@@ -349,7 +349,7 @@ class Slow:
         User.objects.filter(pk=self.user.pk).update(name="Later", password="later")
         wish = json.loads(body if isinstance(body, bytes) else b"")["wish"]
         field = "password" if "password" in wish else "name"
-        return Reply(200, {}, json.dumps({field: "earlier"}).encode())
+        return Reply(200, {}, json.dumps({field: "earlier", "password_at": "2026-11-01T00:00:00+00:00"}).encode())
 
 
 @pytest.mark.parametrize("wish", [{"name": "Earlier"}, {"present": PASSWORD, "password": NEW}])
