@@ -220,6 +220,21 @@ def test_a_look_measures_and_tries_more_streams(far: Lines, network: Network, mo
     assert sum(stream.usable for stream in network.opened) == 4
 
 
+def test_a_pause_between_two_relays_is_not_taken_for_a_slow_line(
+    far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(far, network)
+    now = [far._looked_at]
+    monkeypatch.setattr(lines.time, "monotonic", lambda: now[0])
+    now[0] += 3
+    far.look()
+    assert far._rate == 0
+    now[0] += 10
+    call(far)
+    assert far._rate is None
+    assert far._looked_at == now[0]
+
+
 def test_time_at_the_gate_is_noted(network: Network) -> None:
     class Slow:
         step = 1000

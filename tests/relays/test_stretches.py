@@ -126,6 +126,15 @@ def test_nothing_is_learned_from_a_time_in_which_the_line_was_not_the_limit() ->
     assert adapter.observe(43, 9e6, held_back=True).streams == 4  # type: ignore[union-attr]
 
 
+def test_a_pause_ends_a_trial_and_what_came_before_it_counts_no_more() -> None:
+    adapter = Adapter(0.1)
+    adapter.observe(0, 1e6, held_back=False)
+    assert adapter.observe(3, 1e6, held_back=False) is not None
+    adapter.pause()
+    assert adapter.streams == 8
+    assert adapter.observe(60, 1e6, held_back=False) is None, "the rate has only begun to grow"
+
+
 def test_there_is_a_bound_to_the_streams() -> None:
     adapter, rate = Adapter(0.5), 1e6
     for second in range(0, 300, 6):

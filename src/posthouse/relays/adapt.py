@@ -68,6 +68,12 @@ class Adapter:
             return self._try_more(rate)
         return self._give_up_trial(now, f"{self.streams} brought {_mbit(rate)}, {streams} had brought {_mbit(before)}")
 
+    def pause(self) -> None:
+        """Forget the trial that runs, and the last rate: nothing was sent for a while."""
+        if self._before is not None:
+            self.streams, self._before = self._before[0], None
+        self._last = 0.0
+
     def _try_more(self, rate: float) -> Change | None:
         more = min(MOST, self.streams + max(2, self.streams // 2))
         if more == self.streams:

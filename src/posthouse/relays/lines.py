@@ -31,6 +31,8 @@ STRETCH_SECONDS = 1.0
 """What one call carries takes a stream about so long."""
 LEAST, BEGIN = 256 * 1024, 1024 * 1024
 """Bytes of a call at least, and as long as nothing is known of the line."""
+PAUSE_SECONDS = 0.5
+"""After so long without a call it is measured anew how fast the line is."""
 IDLE_SECONDS = 20.0
 """A stream that had nothing to do for so long is not used again: the far side, or a firewall, may have dropped it."""
 
@@ -228,15 +230,21 @@ class Lines:
         return self._streams[: self._adapter.streams] if self._adapter else self._streams
 
     def _turn_to(self, place: Place) -> None:
-        """Leave the streams to another address, or such as were idle for too long."""
-        idle = self._calls == 0 and time.monotonic() - self._used_at > IDLE_SECONDS
-        if self._place != place or idle:
+        """Leave the streams to another address, or such as were idle for too long; measure anew after a pause."""
+        pause = time.monotonic() - self._used_at if self._calls == 0 else 0.0
+        if self._place != place or pause > IDLE_SECONDS:
             for stream in self._streams:
                 if stream.load == 0 or self._place != place:
                     stream.close()
             self._drop_dead()
-            self._looked_at, self._held = time.monotonic(), 0.0
+        if not self._streams and not self._opening:
+            self._adapter = None  # it may be another line now
+        if pause > PAUSE_SECONDS:
+            # What was measured holds an idle time, or belongs to another relay: nothing is to be learned from it.
+            self._looked_at, self._held, self._rate = time.monotonic(), 0.0, None
             self._looked_bytes = self._delivered()
+            if self._adapter is not None:
+                self._adapter.pause()
         self._place = place
 
     def _fit(self) -> None:

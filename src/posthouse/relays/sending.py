@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 CALLS = 128
 """Calls that are under way at once, at most; how many there really are is the far side's pace."""
+MEMORY = 32 * 1024 * 1024
+"""Bytes that all bundles under way hold at most, and the one that went past it: each is in memory twice."""
 ROUNDS = 3
 """How often the far side may find something missing at the commit before that counts as a failure."""
 PAUSES = (0.5, 2.0, 5.0)
@@ -89,21 +91,25 @@ class Sending:
             raise CallError(str(error), Kind.PERMANENT) from error
         done = self.manifest.size - stretches.left
         self.progress(done)
-        running: set[Future[int]] = set()
+        running: dict[Future[int], int] = {}
+        """The calls under way, and the bytes that each holds in memory."""
         told = time.monotonic()
         pace = self.far.pace
         with ThreadPoolExecutor(CALLS, "relay") as pool:
             try:
                 while True:
-                    while len(running) < min(pace.calls(), CALLS):
+                    while len(running) < min(pace.calls(), CALLS) and sum(running.values()) < MEMORY:
                         load = stretches.take(pace.stretch(stretches.left))
                         if not load:
                             break
-                        running.add(pool.submit(self._carry, load))
+                        held = sum(one.length for one in load) if _is_bundle(load) else 0
+                        running[pool.submit(self._carry, load)] = held
                     if not running:
                         break
-                    ended, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                    done += sum(future.result() for future in ended)
+                    ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        del running[future]
+                        done += future.result()
                     pace.look()
                     if time.monotonic() - told >= 1:
                         self.progress(done)
@@ -117,7 +123,7 @@ class Sending:
     def _carry(self, load: Sequence[Stretch]) -> int:
         """Send a load and return its bytes."""
         first = load[0]
-        if len(load) == 1 and not (first.whole and first.length <= wire.SMALL):
+        if not _is_bundle(load):
             self._try(lambda: self._part(first) if first.whole else self._stretch(first))
         else:
             items = [Item(one.file.number, one.part, self._digest(one), b"".join(self._body(one))) for one in load]
@@ -175,6 +181,10 @@ class Sending:
         if self._stopped.is_set():
             raise Abandoned
         self.check()
+
+
+def _is_bundle(load: Sequence[Stretch]) -> bool:
+    return len(load) > 1 or (load[0].whole and load[0].length <= wire.SMALL)
 
 
 def _is_blip(error: CallError) -> bool:
