@@ -78,10 +78,9 @@ def test_changes_that_do_not_follow_what_is_here_are_refused(rio_leads: Server) 
 @pytest.mark.parametrize("broken", ["", "x", "{}\t", "{}\n", "\t{}"])
 def test_a_row_that_is_none_is_refused_and_the_whole_batch_with_it(rio_leads: Server, broken: str) -> None:
     begin(rio_leads)
+    rows = {"users": [person("dora"), broken.format(person("eve"))]}
     with pytest.raises(Refusal):
-        copying.take(
-            Batch({"users": [person("dora"), broken.format(person("eve"))]}, after=7, upto=8), rio_leads, FIRST, 0
-        )
+        copying.take(Batch(rows, after=7, upto=8), rio_leads, FIRST, 0, MARK)
     assert not User.objects.filter(local=False).exists()
     assert (Received.objects.get().change, Received.objects.get().step) == (7, 0)
 
