@@ -32,7 +32,7 @@ from posthouse.sync.shared import BY_NAME, SHARED, Shared
 ROUNDS = 6
 """How often a sync goes after what changed while it was under way, before it leaves that to the next one."""
 TIMEOUT_SECONDS = 600.0
-"""A slave with a million users computes its digest from the rows in half a minute, on a slow machine in minutes."""
+"""A slave may have to compute its digest from all rows before it answers: long, with a million users on a slow disk."""
 NOTE_SECONDS = 0.5
 FEW_BUCKETS = 256
 """Up to that many differing buckets, or a quarter of all, are sent by themselves; more are sent with all others."""
