@@ -199,6 +199,7 @@ OWN = {
     "servers": {"is_self", "known_keys", "version", "seats_used", "seats_limit", "created_at"},
     "workgroups": {"created_at"},
     "users": {"local", "created_at"},
+    "rules": {"examples", "created_at"},
 }
 
 
