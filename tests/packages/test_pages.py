@@ -244,5 +244,5 @@ def test_every_query_of_the_package_page_is_bounded(client, draft, alice, django
     assert Delivery.objects.filter(package=package).count() == 2
     assert Package.objects.count() == 1
     client.force_login(alice)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         client.get(reverse("packages:detail", args=[package.pk]))

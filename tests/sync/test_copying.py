@@ -30,7 +30,7 @@ def rio_leads(transactional_db: None, here: Server, rio: Server) -> Server:
 def person(login: str) -> str:
     """Return a person's line, as the master sends it."""
     facts = {"id": uuid7().hex, "login": login, "name": "P", "email": "p@example.com", "role": "user", "password": "!"}
-    facts |= {"is_active": "1", "home_by_hand": "0", "permissions": ""}
+    facts |= {"is_active": "1", "home_by_hand": "0", "permissions": "", "time_zone": "", "mails": "every", "rows": "25"}
     return "\t".join([*(facts.get(field, lines.NULL) for field in feed.USERS.fields), ""])
 
 

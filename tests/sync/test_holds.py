@@ -134,7 +134,7 @@ def test_everybody_is_told_once(crowd: Server, far: Far) -> None:
     assert mail.subject == "tokyo is OUT OF SYNC: a sync waits for your decision"
     assert "10 of the 32 accounts" in mail.text
     assert reverse("sync:hold", args=[crowd.pk]) in mail.text
-    assert [c.text.startswith("tokyo is OUT OF SYNC. 10 of the 32") for c in conditions.current()] == [True]
+    assert sum(c.text.startswith("tokyo is OUT OF SYNC. 10 of the 32") for c in conditions.current()) == 1
 
 
 def test_going_on_does_exactly_what_was_shown_and_says_that_it_is_well_again(

@@ -15,6 +15,7 @@ from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.sync import automatic, batches, digest, feed, runs, sending
 from posthouse.sync.models import Copy, Rhythm, Run
+from posthouse.sync.shared import SHARED
 from tests.cluster.far import Far
 from tests.conftest import PASSWORD, make_user
 from tests.sync.work import ALL, copy_of, people, sync
@@ -194,7 +195,9 @@ def test_many_accounts_come_in_several_batches(crowd: Server, far: Far, monkeypa
     row = sync(crowd)
 
     assert (row.state, row.added, row.sent) == (State.DONE, 27, 29)
-    assert sum("sync/batch" in path for path in far.sent) == 1 + 1 + 3, "servers, workgroups, users"
+    assert sum("sync/batch" in path for path in far.sent) == len(SHARED) - 1 + 3, (
+        "one for each kind, but three for users"
+    )
     assert far.run(CHANGE) == feed.counter()
 
 
