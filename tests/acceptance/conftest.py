@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from posthouse.cli import parcels
 from posthouse.cli.parcels import Parcel
 from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running
 
+_films = itertools.count(1)
 Cluster = tuple[RealServer, RealServer]
 
 
@@ -26,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield paris, tokyo
 
 
-@pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Parcel:
-    """One file, large enough to be caught on the way."""
-    return parcels.big(tmp_path_factory.mktemp("film"), 300_000_000)
+@pytest.fixture
+def film(tmp_path: Path) -> Parcel:
+    """One file, large enough to be caught on the way; each time another one, for a server is not sent what it has."""
+    return parcels.big(tmp_path / "film", 300_000_000, next(_films))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.servers import PASSWORD, RealServer, join, running, until
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 
 def steps(server: RealServer, other: str) -> dict[str, str]:

@@ -59,6 +59,7 @@ class Trial:
         self.line = Line(self.tokyo.port, behind)
         self.post = Post({"alice": "paris", "bob": "tokyo"})
         self.package = ""
+        self.films = 0
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -74,12 +75,14 @@ class Trial:
             join(self.paris, self.tokyo)
             make_people(self.paris, self.post.people)
             self.paris.run("cluster", "sync", "tokyo")
-            self.film = parcels.big(self.folder / "film", FILM)
             self.alice, self.bob = self._at(self.paris, "alice"), self._at(self.tokyo, "bob")
             yield
 
     def run(self, fault: Fault) -> float:
         """Send a package through one fault and return the seconds from its mending to the arrival."""
+        # Another film each time: a server is not sent what it has.
+        self.films += 1
+        self.film = parcels.big(self.folder / f"film-{self.films}", FILM, self.films)
         course = fault(self)
         before = stored(self.tokyo)
         next(course)

@@ -22,9 +22,9 @@ class Parcel:
     size: int
 
 
-def big(folder: Path, size: int = BIG) -> Parcel:
-    """Make one large file of noise that nothing can compress."""
-    return _parcel(folder, {"film.mov": size}, random.Random(1))  # noqa: S311 - contents to compare
+def big(folder: Path, size: int = BIG, seed: int = 1) -> Parcel:
+    """Make one large file of noise that nothing can compress; another seed makes another one."""
+    return _parcel(folder, {"film.mov": size}, random.Random(seed))  # noqa: S311 - contents to compare
 
 
 def many(folder: Path, count: int = MANY, most: int = 400_000) -> Parcel:
