@@ -7,6 +7,7 @@ import fcntl
 import os
 import struct
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from typing import Self
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_FLUSH = 2
 """What was not synced is lost, the journal's too, as when the power is cut."""
+LETTING_GO_SECONDS = 20.0
 
 
 class Disk:
@@ -74,8 +76,16 @@ class Disk:
             os.close(folder)
 
     def power_on(self) -> None:
-        """Mount it anew: the journal is replayed."""
-        _run("umount", str(self.path))
+        """Mount it anew: the journal is replayed. Whoever was killed may take a moment to let go of it."""
+        end = time.monotonic() + LETTING_GO_SECONDS
+        while True:
+            try:
+                _run("umount", str(self.path))
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
         self._mount()
 
     @property
