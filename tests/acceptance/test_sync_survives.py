@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance import bridge
 from tests.acceptance.lines import Line, private_network
 from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running, until
 
@@ -92,7 +93,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("sync")
     paris, tokyo = RealServer("paris", folder / "paris"), RealServer("tokyo", folder / "tokyo")
     with ExitStack() as stack:
+        database = stack.enter_context(bridge.outside())
         stack.enter_context(private_network())
+        stack.enter_context(bridge.inside(database))
         stack.enter_context(running(paris, tokyo))
         paris.create_admin("admin", PASSWORD)
         join(paris, tokyo)

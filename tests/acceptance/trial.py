@@ -25,6 +25,7 @@ from posthouse.cli import parcels
 from posthouse.cli.browser import ClientError
 from posthouse.cli.client import Client
 from posthouse.cli.local import free_port
+from tests.acceptance import bridge
 from tests.acceptance.chaos import insist
 from tests.acceptance.disks import Disk
 from tests.acceptance.faults import FAULTS, SHORT, Fault
@@ -206,7 +207,11 @@ def main() -> int:
     if asked.rounds:
         names = Random(asked.seed).choices(names, k=asked.rounds)
         print(f"Seed {asked.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="posthouse-trial-", ignore_cleanup_errors=True) as folder:
+    database = Path(os.environ[INSIDE]) if os.environ[INSIDE] else None
+    with (
+        bridge.inside(database),
+        tempfile.TemporaryDirectory(prefix="posthouse-trial-", ignore_cleanup_errors=True) as folder,
+    ):
         return _run(Trial(Path(folder), asked.seconds), names)
 
 
@@ -237,7 +242,8 @@ def _in_namespaces() -> int:
     script = 'ip link set lo up && exec "$@"'
     command = ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "sh"]
     command += [sys.executable, "-m", "tests.acceptance.trial", *sys.argv[1:]]
-    return subprocess.run(command, env=os.environ | {INSIDE: "1"}).returncode
+    with bridge.outside() as database:
+        return subprocess.run(command, env=os.environ | {INSIDE: str(database or "")}).returncode
 
 
 if __name__ == "__main__":
