@@ -527,3 +527,21 @@ def test_a_part_that_is_damaged_by_the_line_is_no_fault_of_the_disk(
     sender.run(claim(), far)
     relay = Relay.objects.get()
     assert (relay.state, relay.trouble) == ("deferred", "damaged_line")
+
+
+def test_rot_that_only_the_whole_part_shows_names_the_file_too(
+    send: Callable[..., Package], far: FakeFar, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stretches of a part carry digests of what was read; the far side finds the part wrong when all of it is there."""
+    package = send("bob")
+    blob = package.files.get(number=0).blob
+    assert blob is not None
+    path = blobs.local().path(blob.pk)
+    data = bytearray(path.read_bytes())
+    data[PART + 5] ^= 1
+    path.write_bytes(data)
+    monkeypatch.setattr(far, "commit", lambda: wire.Standing(wire.ARRIVING, [wire.Gap(0, 1, 1)]))
+    sender.run(claim(), far)
+    relay = Relay.objects.get()
+    assert (relay.state, relay.trouble) == ("failed", "damaged_here")
+    assert "“0.bin” is damaged on this server's disk: part 1" in relay.last_error

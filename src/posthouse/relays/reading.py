@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from threading import Lock
 
 from posthouse.packages import names
 from posthouse.packages.models import File, Package
+from posthouse.relays.wire import Gap
 from posthouse.store import blobs, digests, parts
 from posthouse.store.errors import BlobDamaged
 from posthouse.store.models import Blob, Part
@@ -45,6 +46,12 @@ class Reading:
                 if (number, part) not in looked:
                     looked.add((number, part))
                     self._verify(number, blob, part)
+
+    def verify_parts(self, gaps: Iterable[Gap]) -> None:
+        """Compare whole parts with the digests on record. Raises BlobDamaged as `verify` does."""
+        for gap in gaps:
+            for part in range(gap.first, gap.last + 1):
+                self._verify(gap.file, self._blob(gap.file), part)
 
     def _verify(self, number: int, blob: Blob, part: int) -> None:
         hasher = digests.new(blob.algorithm)

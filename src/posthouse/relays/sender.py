@@ -24,7 +24,7 @@ from posthouse.relays.far import Far, FarServer
 from posthouse.relays.lines import Lines
 from posthouse.relays.models import Relay
 from posthouse.relays.reading import Reading
-from posthouse.relays.sending import Sending
+from posthouse.relays.sending import Sending, StillMissing
 from posthouse.store.errors import StoreError
 
 log = structlog.get_logger("posthouse.relays")
@@ -91,6 +91,10 @@ def _send(job: Job[Relay], far: Far) -> None:
     except Refused as refused:
         if refused.code == "digest":
             read.verify()  # raises what is really wrong, if it is this server's disk
+        raise
+    except StillMissing as missing:
+        # A part that went in stretches is compared as a whole by the far side alone: was it damaged here?
+        read.verify_parts(missing.missing)
         raise
     queue.finish(relay)
 

@@ -18,7 +18,7 @@ from posthouse.packages.manifest import Manifest
 from posthouse.relays import wire
 from posthouse.relays.far import Far
 from posthouse.relays.stretches import OutOfBounds, Stretch, Stretches
-from posthouse.relays.wire import Item, Standing
+from posthouse.relays.wire import Gap, Item, Standing
 from posthouse.store import digests
 
 T = TypeVar("T")
@@ -35,6 +35,14 @@ PAUSES = (0.5, 2.0, 5.0)
 
 class Abandoned(Exception):
     """Another stream of the same relay failed; this one stopped because of it."""
+
+
+class StillMissing(CallError):
+    """The other server does not have what it had acknowledged: what it was sent is not what the manifest says."""
+
+    def __init__(self, missing: Sequence[Gap]) -> None:
+        super().__init__("The other server still misses parts that it had acknowledged. It will be tried again.")
+        self.missing = missing
 
 
 Read = Callable[[int, int, int], Iterator[bytes]]
@@ -81,7 +89,7 @@ class Sending:
             self.check()
             standing = self._try(self.far.commit)
         if standing.state != wire.COMMITTED:
-            raise CallError("The other server still misses parts that it had acknowledged. It will be tried again.")
+            raise StillMissing(standing.missing)
         self.progress(self.manifest.size)
 
     def _send(self, standing: Standing) -> None:
