@@ -53,6 +53,9 @@ def _lines(numbers: range, each: int, groups: list[str], home: str, clock: str) 
             "home_id": home,
             "home_by_hand": "0",
             "permissions": "",
+            "time_zone": "",
+            "mails": "every",
+            "rows": "25",
         }
         yield "\t".join([*(values.get(name, "\\N") for name in _fields()), ",".join(f"{name}0" for name in names)])
 
