@@ -94,7 +94,7 @@ def slowly() -> dict[tuple[str, str], str]:
     texts: dict[tuple[str, str], str] = {}
     for shared in SHARED:
         for row in sorted(shared.rows().filter(removed_at=None), key=lambda row: row.pk.hex):
-            place = (shared.name, row.pk.hex[-3:])
+            place = (shared.name, row.pk.hex[-4:])
             texts[place] = texts.get(place, f"{place[0]} {place[1]}\n") + line(shared, row) + "\n"
     return {place: hashlib.sha256(text.encode()).hexdigest() for place, text in texts.items()}
 
@@ -136,7 +136,7 @@ def test_one_change_computes_one_bucket(django_assert_max_num_queries: Any) -> N
         digest.fingerprint()
     after = digest.buckets()
     assert {place for place in {*before, *after} if before.get(place) != after.get(place)} == {
-        ("users", person.pk.hex[-3:])
+        ("users", person.pk.hex[-4:])
     }
 
 

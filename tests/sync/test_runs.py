@@ -388,7 +388,7 @@ def test_a_batch_survives_the_way_and_a_bomb_does_not() -> None:
         {"users": [key]},
         kind="users",
         range=batches.Range("", key, 7),
-        buckets=("0af",),
+        buckets=("00af",),
         after=3,
         upto=9,
         proof="x",

@@ -90,7 +90,7 @@ def loads(data: bytes) -> Batch:
             "after": int(after),
             "upto": int(upto),
             "proof": str(proof),
-        } if after >= 0 and upto >= 0 and _are_names(buckets, 3):
+        } if after >= 0 and upto >= 0 and _are_names(buckets, 4):
             if not all(isinstance(ids, list) and _are_names(ids, 32) for ids in gone.values()):
                 raise BatchError("what is gone is not told by ids")
             rows = _parted(lines, counts)

@@ -24,7 +24,7 @@ from posthouse.sync.shared import BY_NAME, SHARED, Shared
 
 WHOLE = timedelta(days=1)
 PASSES = 5
-AT_ONCE = 128
+AT_ONCE = 500
 _SIZE = 2**256
 
 Buckets = dict[tuple[str, str], str]

@@ -22,7 +22,9 @@ from posthouse.sync.shared import Part, Shared
 
 NULL = "\\N"
 ID = 32
-BUCKET = slice(29, 32)
+BUCKET = slice(28, 32)
+"""The digits of an id that name its bucket: 65,536 of them, so that one has some 15 of a million rows."""
+BUCKETS = 16 ** (BUCKET.stop - BUCKET.start)
 PIECE = 2_000
 """Lines that are fetched from the database at once."""
 
@@ -63,7 +65,7 @@ def scope(shared: Shared) -> str:
 def bucket(vendor: str, column: str = "id") -> str:
     """Return the SQL for the bucket of the row with an id."""
     return (
-        f"substr({column}, 30)" if vendor == "sqlite" else f"right(encode(uuid_send({column}), 'hex'), 3) COLLATE \"C\""
+        f"substr({column}, 29)" if vendor == "sqlite" else f"right(encode(uuid_send({column}), 'hex'), 4) COLLATE \"C\""
     )
 
 

@@ -50,11 +50,11 @@ class Digest(models.Model):
 
 
 class Bucket(models.Model):
-    """The digest of those rows of a model whose ids end in the same three digits."""
+    """The digest of those rows of a model whose ids end in the same four digits."""
 
     pk = models.CompositePrimaryKey("kind", "name")
     kind = models.CharField(max_length=20)
-    name = models.CharField(max_length=3)
+    name = models.CharField(max_length=4)
     digest = models.CharField(max_length=64)
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from posthouse.cluster import servers
 from posthouse.cluster.calls import call
 from posthouse.cluster.errors import NotPosthouse, Refused
 from posthouse.jobs.job import Job
-from posthouse.sync import batches, digest, feed, marks
+from posthouse.sync import batches, digest, feed, lines, marks
 from posthouse.sync.batches import Batch
 from posthouse.sync.digest import Fingerprint
 from posthouse.sync.guarding import Guarding
@@ -34,8 +34,10 @@ ROUNDS = 6
 TIMEOUT_SECONDS = 600.0
 """A slave may have to compute its digest from all rows before it answers: long, with a million users on a slow disk."""
 NOTE_SECONDS = 0.5
-FEW_BUCKETS = 256
+FEW_BUCKETS = 4_096
 """Up to that many differing buckets, or a quarter of all, are sent by themselves; more are sent with all others."""
+BUCKETS_LIMIT = 32 * 1024 * 1024
+"""Bytes of an answer with the digests of all buckets; some 5 MB with a million users."""
 
 log = structlog.get_logger("posthouse.sync")
 
@@ -196,7 +198,7 @@ class Sending:
 
     def _differing(self, here: Fingerprint) -> tuple[int, list[Callable[[], Iterator[Batch]]]]:
         """Return what differs."""
-        answer = self._call("sync/buckets", json=self._place() | {"wanted": True})
+        answer = self._call("sync/buckets", json=self._place() | {"wanted": True}, limit=BUCKETS_LIMIT)
         theirs = {(kind, name): digest for kind, named in answer["buckets"].items() for name, digest in named.items()}
         ours = digest.buckets()
         differing = sorted(bucket for bucket in {*ours, *theirs} if ours.get(bucket) != theirs.get(bucket))
@@ -228,7 +230,7 @@ class Sending:
     def _pieces(self, shared: Shared, names: list[str]) -> list[list[str]]:
         """Return the names of buckets in pieces that have about as many rows as a batch."""
         rows = max(1, shared.rows().count())
-        at_once = max(1, min(500, feed.BATCH_ROWS * min(rows, 4096) // rows))
+        at_once = max(1, min(500, feed.BATCH_ROWS * min(rows, lines.BUCKETS) // rows))
         return [names[start : start + at_once] for start in range(0, len(names), at_once)]
 
     def _send(self, make: Callable[[], Iterator[Batch]]) -> bool:

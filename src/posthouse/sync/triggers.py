@@ -31,7 +31,9 @@ def install(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(statement)
         for shared in SHARED:
             expression = lines.bucket(connection.vendor)
-            cursor.execute(f"CREATE INDEX IF NOT EXISTS {shared.table}_bucket ON {shared.table} (({expression}), id)")
+            cursor.execute(
+                f"CREATE INDEX IF NOT EXISTS {shared.table}_in_bucket ON {shared.table} (({expression}), id)"
+            )
         cursor.execute("INSERT INTO sync_digest (id, turn, root) VALUES (1, 0, '') ON CONFLICT (id) DO NOTHING")
         cursor.execute(
             "INSERT INTO sync_counter (id, value, floor, seen) VALUES (1, 1, 1, 1) ON CONFLICT (id) DO NOTHING"
