@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from threading import Event
 from typing import Any
-from uuid import UUID
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from posthouse.accounts.models import User
-from posthouse.audit import log as audit
 from posthouse.cluster.errors import (
     CallError,
     Failed,
@@ -29,143 +25,17 @@ from posthouse.cluster.models import Server
 from posthouse.jobs import leases
 from posthouse.jobs.job import Job, Stopping
 from posthouse.jobs.leases import LostLease
-from posthouse.licensing import licences
-from posthouse.packages import drafts, lifecycle
-from posthouse.packages import manifest as manifests
 from posthouse.packages.models import Package
-from posthouse.relays import picking, queue, sender, wire
-from posthouse.relays.lines import Steady
+from posthouse.relays import picking, queue, sender
 from posthouse.relays.models import Link, Relay
-from posthouse.relays.sending import Sending
-from posthouse.relays.wire import Gap, Item, Standing
-from posthouse.store import blobs, parts
-from tests.licensing.conftest import Issue, issue
-from tests.relays.conftest import PART, contents_of, digest
+from tests.relays.conftest import PART, contents_of
+from tests.relays.fake_far import SIZES, FakeFar, again, claim, close_connections, far, send
 
-__all__ = ["issue"]  # a fixture
-
-sum_of = digest
+__all__ = ["close_connections", "far", "send"]  # fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Status = Package.Status
-
-
-class FakeFar:
-    """A far side in memory, with the real interface. It may be told to fail at a step."""
-
-    pace = Steady()
-
-    def __init__(self) -> None:
-        self.got: dict[tuple[int, int], bytes] = {}
-        self.sizes: list[int] = []
-        self.state = wire.OFFERED
-        self.errors: dict[str, Exception] = {}
-        self.calls: list[str] = []
-        self.fences: set[int] = set()
-        self.on: dict[str, Callable[[], None]] = {}
-
-    def __call__(self, server: Server, relay: UUID, fence: int) -> FakeFar:
-        self.fences.add(fence)
-        return self
-
-    def _step(self, name: str) -> None:
-        self.calls.append(name)
-        if name in self.on:
-            self.on[name]()
-        if name in self.errors:
-            raise self.errors[name]
-
-    def _standing(self) -> Standing:
-        if self.state != wire.ARRIVING:
-            return Standing(self.state)
-        gaps = []
-        for file, size in enumerate(self.sizes):
-            count = parts.part_count(size, parts.part_size(size))
-            have = {part for number, part in self.got if number == file}
-            gaps += [Gap(file, first, last) for first, last in parts.missing(have, count)]
-        return Standing(self.state, gaps)
-
-    def offer(self, package: UUID, size: int) -> Standing:
-        self._step("offer")
-        return self._standing()
-
-    def manifest(self, data: bytes) -> Standing:
-        self._step("manifest")
-        self.sizes = [file.size for file in manifests.loads(data).files]
-        self.state = wire.ARRIVING
-        return self._standing()
-
-    def part(self, file: int, part: int, *, algorithm: str, digest: bytes, length: int, body: Iterator[bytes]) -> None:
-        self._step("part")
-        data = b"".join(body)
-        assert len(data) == length
-        self.got[file, part] = data
-
-    def bundle(self, items: Any) -> None:
-        self._step("bundle")
-        for item in items:
-            assert isinstance(item, Item)
-            assert digest(item.data) == item.digest
-            self.got[item.file, item.part] = item.data
-
-    def commit(self) -> Standing:
-        self._step("commit")
-        if not self._standing().missing:
-            self.state = wire.COMMITTED
-        return self._standing()
-
-    def withdraw(self) -> None:
-        self._step("withdraw")
-
-
-SIZES = (2 * PART + 1, 0, 7)
-
-
-@pytest.fixture
-def send(here: Server, alice: User, bob: User, carla: User) -> Callable[..., Package]:
-    """Have Alice send a package, whose bytes are uploaded already."""
-
-    def make(*recipients: str) -> Package:
-        contents = contents_of(*SIZES)
-        files = [(f"{number}.bin", len(data)) for number, data in enumerate(contents)]
-        package = drafts.create(alice, "Rushes", "", list(recipients), files)
-        for file, data in zip(package.files.order_by("number"), contents, strict=True):
-            if not data:
-                continue
-            blob = blobs.create(len(data))
-            for number in range(parts.part_count(len(data), PART)):
-                with blobs.writer(blob, number) as writer:
-                    writer.write(data[number * PART : (number + 1) * PART])
-                    writer.finish()
-            lifecycle.file_arrived(file, blobs.complete(blob))
-        package.refresh_from_db()
-        return package
-
-    return make
-
-
-@pytest.fixture
-def far() -> FakeFar:
-    return FakeFar()
-
-
-def claim(holder: str = "one") -> Job[Relay]:
-    row = picking.claim(holder)
-    assert row is not None
-    return Job(row)
-
-
-def again() -> None:
-    """Let what waits be due."""
-    Relay.objects.exclude(next_try_at=None).update(next_try_at=timezone.now() - timedelta(seconds=1))
-    Link.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
-
-
-@pytest.fixture(autouse=True)
-def close_connections() -> Iterator[None]:
-    yield
-    connections.close_all()
 
 
 def test_a_package_is_relayed_once_to_each_home_however_many_live_there(
@@ -451,97 +321,3 @@ def test_contents_that_are_gone_from_the_store_end_the_relay_in_words(
     assert "no longer in the store" in relay.last_error
     package.refresh_from_db()
     assert package.status == Status.ERROR
-
-
-def test_without_a_licence_relays_wait_as_long_as_it_takes_and_go_on_with_a_new_one(
-    send: Callable[..., Package], far: FakeFar, issue: Issue
-) -> None:
-    """R1: no package is lost because a licence was not renewed in time."""
-    package = send("bob")
-    Relay.objects.update(since=timezone.now() - timedelta(days=30))
-    sender.run(claim(), far)
-    relay = Relay.objects.get()
-    assert (relay.state, far.calls) == ("held", [])
-    assert "paris has no licence" in relay.last_error
-    package.refresh_from_db()
-    assert package.status == Status.RELAYING
-    licences.install(issue(), audit.COMMAND_LINE)
-    sender.run(claim(), far)
-    package.refresh_from_db()
-    assert package.status == Status.COMPLETE
-
-
-def test_a_far_side_without_a_licence_is_waited_for(send: Callable[..., Package], far: FakeFar) -> None:
-    send("bob")
-    Relay.objects.update(since=timezone.now() - timedelta(days=30), attempts=30)
-    far.errors["offer"] = Refused(409, "tokyo has no licence.", Kind.ADMINISTRATOR, "licence")
-    sender.run(claim(), far)
-    relay = Relay.objects.get()
-    assert (relay.state, relay.last_error) == ("held", "tokyo has no licence.")
-    assert timezone.now() - relay.since < timedelta(minutes=1)
-    assert not Link.objects.filter(failures__gt=0).exists()
-
-
-def test_a_relay_can_be_cancelled_without_a_licence(send: Callable[..., Package], far: FakeFar, issue: Issue) -> None:
-    send("bob")
-    Relay.objects.update(fence=1)
-    assert queue.cancel(Relay.objects.get(), "Alice")
-    sender.run(claim(), far)
-    assert (Relay.objects.get().state, far.calls) == ("failed", ["withdraw"])
-
-
-def test_bytes_that_rot_on_this_disk_end_the_relay_and_name_the_file(
-    send: Callable[..., Package], far: FakeFar, store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "Sending", partial(Sending, pauses=()))
-    package = send("bob")
-    blob = package.files.get(number=0).blob
-    assert blob is not None
-    path = blobs.local().path(blob.pk)
-    data = bytearray(path.read_bytes())
-    data[PART + 5] ^= 1
-    path.write_bytes(data)
-    real = far.part
-
-    def part(file: int, part: int, *, digest: bytes, **more: Any) -> None:
-        real(file, part, digest=digest, **more)
-        if sum_of(far.got[file, part]) != digest:
-            raise Refused(422, f"Part {part} arrived damaged. It is sent again.", Kind.TEMPORARY, "digest")
-
-    monkeypatch.setattr(far, "part", part)
-    sender.run(claim(), far)
-    relay = Relay.objects.get()
-    assert (relay.state, relay.trouble) == ("failed", "damaged_here")
-    assert "“0.bin” is damaged on this server's disk: part 1" in relay.last_error
-    assert far.state != wire.COMMITTED
-    package.refresh_from_db()
-    assert package.status == Status.ERROR
-
-
-def test_a_part_that_is_damaged_by_the_line_is_no_fault_of_the_disk(
-    send: Callable[..., Package], far: FakeFar, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "Sending", partial(Sending, pauses=()))
-    send("bob")
-    far.errors["part"] = Refused(422, "Part 1 arrived damaged. It is sent again.", Kind.TEMPORARY, "digest")
-    sender.run(claim(), far)
-    relay = Relay.objects.get()
-    assert (relay.state, relay.trouble) == ("deferred", "damaged_line")
-
-
-def test_rot_that_only_the_whole_part_shows_names_the_file_too(
-    send: Callable[..., Package], far: FakeFar, store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Stretches of a part carry digests of what was read; the far side finds the part wrong when all of it is there."""
-    package = send("bob")
-    blob = package.files.get(number=0).blob
-    assert blob is not None
-    path = blobs.local().path(blob.pk)
-    data = bytearray(path.read_bytes())
-    data[PART + 5] ^= 1
-    path.write_bytes(data)
-    monkeypatch.setattr(far, "commit", lambda: wire.Standing(wire.ARRIVING, [wire.Gap(0, 1, 1)]))
-    sender.run(claim(), far)
-    relay = Relay.objects.get()
-    assert (relay.state, relay.trouble) == ("failed", "damaged_here")
-    assert "“0.bin” is damaged on this server's disk: part 1" in relay.last_error
