@@ -50,13 +50,16 @@ def wipe() -> None:
     User.objects.all().delete()
     Stray.objects.all().delete()
     Received.objects.update(change=0, mark=None, turn=None, step=0, answer={}, sweep=None)
+    forget_backups()
+
+
+def forget_backups() -> None:
     while _backups:
         _backups.pop().drop()
 
 
 def back_up() -> None:
-    while _backups:
-        _backups.pop().drop()
+    forget_backups()
     _backups.append(Backup())
 
 

@@ -69,6 +69,39 @@ def test_a_batch_of_a_sync_that_another_one_has_followed_is_refused(rio_leads: S
         copying.compare(rio_leads, FIRST, wanted=True)
 
 
+def test_a_sync_does_not_begin_on_what_the_one_before_has_changed_meanwhile(rio_leads: Server) -> None:
+    begin(rio_leads)
+    read = copying.received(rio_leads)
+    copying.take(Batch({"users": [person("dora")]}, after=7, upto=8), rio_leads, FIRST, 0, MARK)
+    with pytest.raises(Refusal) as refused:
+        copying.begin(read, SECOND, MARK, 9, "", anew=False)
+    assert refused.value.code == "position"
+    assert (Received.objects.get().turn, Received.objects.get().change) == (FIRST, 8)
+
+
+def test_what_the_sync_before_sent_cannot_come_in_while_it_is_looked_whether_all_is_equal(
+    rio_leads: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(rio_leads)
+    real, refused = digest.fingerprint, []
+
+    def late() -> digest.Fingerprint:
+        found = real()
+        try:
+            copying.take(Batch({"users": [person("eve")]}, after=7, upto=8), rio_leads, FIRST, 0, MARK)
+        except Refusal as refusal:
+            refused.append(refusal.code)
+        return found
+
+    root = real().root
+    monkeypatch.setattr(digest, "fingerprint", late)
+    _, equal = copying.begin(copying.received(rio_leads), SECOND, MARK, 9, root, anew=False)
+    assert equal
+    assert refused == ["position"]
+    assert Received.objects.get().change == 9
+    assert real().root == digest.afresh() == root, "it is true when it is said"
+
+
 def test_changes_that_do_not_follow_what_is_here_are_refused(rio_leads: Server) -> None:
     begin(rio_leads)
     with pytest.raises(Refusal):

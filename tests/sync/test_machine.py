@@ -21,13 +21,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from psycopg import sql
 
 from posthouse.accounts.models import Guard, Membership, User, Workgroup
+from posthouse.audit import log as audit
 from posthouse.cluster import calls, pairing, servers
 from posthouse.cluster.models import Server
 from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.models import State
-from posthouse.sync import feed, runs, sending
-from posthouse.sync.models import Copy, Run
+from posthouse.sync import feed, holds, runs, sending
+from posthouse.sync.models import Copy, Hold, Run
 from tests.cluster.far import Far
 from tests.sync import plain
 from tests.sync.faulty import Fault, Faulty, Killed
@@ -51,8 +52,11 @@ class Cluster(RuleBasedStateMachine):
 
     @initialize()
     def anew(self) -> None:
+        plain.forget_backups()
         User.objects.all().delete()
+        Workgroup.objects.all().delete()
         Run.objects.all().delete()
+        Hold.objects.all().delete()
         Copy.objects.update(status=Copy.Status.OUT_OF_SYNC, synced_at=None, acknowledged=0, failures=0, told=None)
         for far in self.fars.values():
             far.run("from tests.sync import plain\nplain.wipe()")
@@ -91,10 +95,32 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(login=logins, group=texts, keeper=st.booleans())
     def somebody_enters_or_leaves_a_workgroup(self, login: str, group: str, keeper: bool) -> None:
-        workgroup = Workgroup.objects.filter(name=group).first() or Workgroup.objects.create(name=group)
+        there = Workgroup.objects.filter(name=group, removed_at=None).first()
+        workgroup = there or Workgroup.objects.create(name=group)
         user = User.objects.named(login).first()
         if user is not None and not Membership.objects.filter(user=user, workgroup=workgroup).delete()[0]:
             Membership.objects.create(user=user, workgroup=workgroup, is_administrator=keeper)
+
+    @rule(group=texts, name=texts)
+    def a_workgroup_is_renamed_or_removed(self, group: str, name: str) -> None:
+        workgroup = Workgroup.objects.filter(name=group, removed_at=None).first()
+        if workgroup is None:
+            return
+        if Workgroup.objects.filter(name=name, removed_at=None).exists():
+            Membership.objects.filter(workgroup=workgroup).delete()
+            Workgroup.objects.filter(pk=workgroup.pk).update(removed_at=timezone.now())
+        else:
+            Workgroup.objects.filter(pk=workgroup.pk).update(name=name)
+
+    @rule()
+    def the_master_is_backed_up(self) -> None:
+        plain.back_up()
+
+    @rule()
+    def the_master_is_restored(self) -> None:
+        plain.restore()
+        for user in User.objects.filter(removed_at=None):
+            self.removed.pop(user.pk.hex, None)  # he is there again
 
     @rule(slave=slaves, login=logins)
     def a_copy_goes_astray(self, slave: str, login: str) -> None:
@@ -128,6 +154,11 @@ class Cluster(RuleBasedStateMachine):
     @rule(slave=slaves, kind=st.sampled_from(Run.Kind.values))
     def a_sync_succeeds(self, slave: str, kind: str) -> None:
         run = self._sync(slave, kind)
+        hold = Hold.objects.filter(server__name=slave, cause=Hold.Cause.HISTORY).first()
+        if kind == Run.Kind.MANUAL and hold is not None:
+            assert run.last_error.startswith("The database of paris seems to be older")
+            assert holds.approve(hold, hold.question, audit.SERVER)
+            run = self._sync(slave, kind)
         if kind == Run.Kind.MANUAL:
             assert (run.state, run.last_error) == (State.DONE, "")
         if run.state == State.DONE:
@@ -145,6 +176,7 @@ class Cluster(RuleBasedStateMachine):
     def teardown(self) -> None:
         for slave in self.fars:
             self.a_sync_succeeds(slave, Run.Kind.MANUAL)
+        plain.forget_backups()
 
     def _sync(self, slave: str, kind: str) -> Run:
         """Do a sync as the worker does; if this server is killed in the middle, another worker goes on with it."""

@@ -32,7 +32,10 @@ def start_due() -> int:
     started = 0
     for copy in waiting:
         if copy.server_id not in busy and is_due(copy, newest, _last_try(copy), now, interval):
-            runs.start(copy.server, Run.Kind.AUTOMATIC)
+            try:
+                runs.start(copy.server, Run.Kind.AUTOMATIC)
+            except runs.NotPossible:  # it was removed at this moment
+                continue
             started += 1
     return started
 

@@ -50,15 +50,21 @@ def begin(state: Received, turn: UUID, mark: UUID, change: int, root: str, *, an
     """Give the word to a sync, and return how far this copy is, and whether it equals the master's at a change.
 
     Whatever is still on its way from another sync is refused from now on. `anew` computes the digest from the rows.
+    Raises Refusal when another sync has got on since `state` was read.
     """
+    # The word first: what the sync before may still write must be there when we look, or not come at all.
+    same = Received.objects.filter(pk=state.pk, turn=state.turn, step=state.step, mark=state.mark, change=state.change)
+    if not same.update(turn=turn, step=0, mark=mark, at=timezone.now()):
+        raise _misfit()
+    state.refresh_from_db()
     if anew:
         digest.forget()
     # A copy that was never made, or is half made, is not worth the look.
     equal = bool(state.change) and state.sweep is None and digest.fingerprint().root == root
-    state.turn, state.step, state.mark = turn, 0, mark
     if equal:
+        if not Received.objects.filter(pk=state.pk, turn=turn, step=0).update(change=change, at=timezone.now()):
+            raise _misfit()
         state.change = change
-    state.save(update_fields=["turn", "step", "mark", "change", "at"])
     return state, equal
 
 

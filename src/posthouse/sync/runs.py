@@ -37,13 +37,14 @@ def start(server: Server, kind: Run.Kind | str = Run.Kind.MANUAL) -> Run:
     this = servers.this()
     if this.role != Server.Role.MASTER:
         raise NotPossible(f"{this.name} is not the master. Syncs are started there.")
-    if server.is_self or server.removed_at is not None:
-        raise NotPossible(f"{server.name} is not a slave of this server.")
     if lacking := licences.lacking():
         raise NotPossible(lacking)
     with transaction.atomic():
+        # Two who start at once take turns here, and so does whoever removes the server meanwhile.
+        slaves = Server.objects.select_for_update().filter(is_self=False, removed_at=None)
+        if slaves.filter(pk=server.pk).first() is None:
+            raise NotPossible(f"{server.name} is not a slave of this server.")
         Copy.objects.get_or_create(server=server)
-        Copy.objects.select_for_update().get(server=server)  # two who start at once take turns here
         run = Run.objects.filter(server=server, state__in=OPEN).first()
         if run is None:
             run = Run.objects.create(server=server, kind=kind)

@@ -61,7 +61,8 @@ class Sending:
     def __init__(self, job: Job[Run]) -> None:
         self.job = job
         self.server = job.row.server
-        self.by_hand = job.row.kind == Run.Kind.MANUAL
+        self.anew = job.row.kind == Run.Kind.MANUAL
+        """Whether the slave is still to compute its digest from all rows: somebody may distrust what is known."""
         self.guard = Guarding(self.server, self._call)
         self.told: UUID | None = None
         """The mark that the slave was told last, as far as we know."""
@@ -85,7 +86,7 @@ class Sending:
 
     def _run(self) -> int:
         self.told = Copy.objects.values_list("told", flat=True).get(server=self.server)
-        if self.by_hand:
+        if self.anew:
             digest.forget()
         compared = None
         for number in range(ROUNDS):
@@ -93,7 +94,8 @@ class Sending:
                 if not number and Copy.objects.filter(server=self.server, synced_at=None).exists():
                     self._copy()
                 here = digest.fingerprint()
-                there = self._begin(here, anew=self.by_hand and not number and not self.counts["sent"])
+                there = self._begin(here, anew=self.anew and not self.counts["sent"])
+                self.anew = False
                 if there.equal or self._bring(there, here):
                     return here.change
                 if feed.counter() != here.change:
