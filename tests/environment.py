@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from tests import hashing
+
 # The one variable that the tests take from outside: which database they run on.
 database_url = os.environ.get("POSTHOUSE_TEST_DATABASE_URL")
 for variable in [
@@ -28,3 +30,5 @@ os.environ.update(
 )
 if database_url:
     os.environ["POSTHOUSE_DATABASE_URL"] = database_url
+
+hashing.make_cheap()

@@ -246,7 +246,9 @@ def main() -> None:
     from django.core.management import call_command
 
     from posthouse.cluster import calls, servers
+    from tests import hashing
 
+    hashing.make_cheap()
     call_command("migrate", verbosity=0)
     settings.POSTHOUSE.store.mkdir()
     servers.ensure_this()
