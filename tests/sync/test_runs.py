@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
 from posthouse.accounts.security import PasswordRules
 from posthouse.cluster import pairing, servers, testing
@@ -396,3 +397,14 @@ def test_a_batch_survives_the_way_and_a_bomb_does_not() -> None:
     assert batches.loads(batches.dumps(batch)) == batch
     with pytest.raises(batches.BatchError):
         batches.loads(zlib.compress(b" " * (batches.LIMIT + 1)))
+
+
+def test_whether_packages_are_encrypted_is_copied(crowd: Server, far: Far) -> None:
+    """M4."""
+    look = "from posthouse.accounts.encryption import EncryptionRule\nresult = EncryptionRule.in_force().mode"
+    far.run("from posthouse.accounts.encryption import EncryptionRule\nEncryptionRule.objects.create(mode='never')")
+    sync(crowd)
+    assert far.run(look) == "choice"
+    EncryptionRule.objects.create(mode="always")
+    sync(crowd)
+    assert far.run(look) == "always"

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
+from posthouse.accounts.encryption import EncryptionRule as EncryptionRule
 from posthouse.accounts.preferences import ROWS, check_zone
 from posthouse.accounts.rules import check_login, check_name, normal
 from posthouse.accounts.standards import Standard as Standard

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.security import PasswordRules, SignIn
 
 
@@ -17,6 +18,15 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it ta
     class Meta:
         model = PasswordRules
         fields = ["least", "kinds", "history", "days"]
+
+
+class EncryptionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Whether packages are encrypted."""
+
+    class Meta:
+        model = EncryptionRule
+        fields = ["mode"]
+        widgets = {"mode": forms.RadioSelect}
 
 
 class SignInForm(forms.ModelForm):  # type: ignore[type-arg]

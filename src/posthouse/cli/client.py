@@ -11,9 +11,12 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from posthouse.cli.browser import PIECE, Browser, ClientError
+from posthouse.cli.browser import PIECE, Answer, Browser, ClientError
 from posthouse.cli.patience import Patience
+from posthouse.cli.sources import Plain, Sealed, Source
 from posthouse.cli.uploads import Upload
+from posthouse.lib import envelopes
+from posthouse.lib.envelopes import Envelope
 
 AT_ONCE = 4
 """Files that are uploaded at the same time."""
@@ -29,6 +32,8 @@ class Draft:
     uploads: str
     files: list[dict[str, Any]]
     """id, path, size, offset, upload (its address, or nothing) of each."""
+    envelope: Envelope | None
+    """Of an encrypted package."""
 
 
 class Client(Browser):
@@ -55,18 +60,28 @@ class Client(Browser):
             raise ClientError(f"the account {login} was refused: {answer.page.text[:500]}", answer.status)
 
     def new_package(
-        self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "", key: str = ""
+        self,
+        title: str,
+        recipients: list[str],
+        files: Mapping[str, Path],
+        note: str = "",
+        key: str = "",
+        envelope: Envelope | None = None,
     ) -> Draft:
         """Make a package. `files`: the path inside the package → the file on this machine.
 
+        With an `envelope` the files will be encrypted.
+
         A call with the same `key` may be made again when the answer was lost: it makes no second package.
         """
+        size = envelopes.sealed_size if envelope else int
         value = {
             "title": title,
             "note": note,
             "recipients": recipients,
-            "files": [{"path": path, "size": source.stat().st_size} for path, source in files.items()],
+            "files": [{"path": path, "size": size(source.stat().st_size)} for path, source in files.items()],
             "key": key,
+            "envelope": envelope.members() if envelope else None,
         }
         self.get("packages/new")  # as the page does: it brings the CSRF cookie
         return self._draft(self.post_json("packages/new", value), 201)
@@ -75,14 +90,18 @@ class Client(Browser):
         """Return a package whose upload was interrupted."""
         return self._draft(self.request("GET", f"packages/{package}/upload"), 200)
 
-    def upload(self, draft: Draft, files: Mapping[str, Path], patience: float = 60.0) -> None:
+    def upload(self, draft: Draft, files: Mapping[str, Path], patience: float = 60.0, key: bytes | None = None) -> None:
         """Upload what is missing, a few files at a time, resuming as often as it takes.
 
-        `patience`: seconds without progress after which a file is given up with ClientError.
+        `patience`: seconds without progress after which a file is given up with ClientError. `key`: of an encrypted
+        package. Raises sources.Changed when a file is not the one whose upload was begun.
         """
 
         def one(file: dict[str, Any]) -> None:
-            source = files[file["path"]]
+            source: Source = Plain(files[file["path"]])
+            if key:
+                source = sealed = Sealed(files[file["path"]], key, file["path"])
+                sealed.check(file["marks"])
             Upload(self, draft.right, draft.uploads, file["id"], source, patience).run(file["upload"])
 
         missing = [file for file in draft.files if file["offset"] < file["size"]]
@@ -154,10 +173,21 @@ class Client(Browser):
 
     def _draft(self, answer: Any, expected: int) -> Draft:
         if answer.status != expected:
+            if sentences := _sentences(answer):
+                raise ClientError(sentences, answer.status)
             raise ClientError(f"the package was refused: {answer.status} {answer.text[:500]}", answer.status)
         value = answer.json()
-        return Draft(value["package"], value["right"], value["uploads"], value["files"])
+        envelope = envelopes.read(value["envelope"]) if value["envelope"] else None
+        return Draft(value["package"], value["right"], value["uploads"], value["files"], envelope)
 
     @staticmethod
     def _downloads(package: str, links: list[str]) -> list[str]:
         return [link for link in links if re.search(rf"/downloads/{package}/", link)]
+
+
+def _sentences(answer: Answer) -> str:
+    """Return what the server complains about, "" when its answer is of another kind."""
+    try:
+        return " ".join(sentence for complaints in answer.json()["errors"].values() for sentence in complaints)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""

@@ -138,6 +138,56 @@ def demo(
     raise typer.Exit(run(folder))
 
 
+Server = Annotated[str, typer.Option(help="Address of the server: https://host/namespace/.")]
+Person = Annotated[str, typer.Option(help="User name there.")]
+Pinned = Annotated[Path | None, typer.Option(help="Accept this certificate (PEM) and no other.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="File with the password; without it, you are asked.")]
+PassphraseFile = Annotated[Path | None, typer.Option(help="File with the passphrase; without it, you are asked.")]
+
+
+@app.command()
+def send(
+    files: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    server: Server,
+    user: Person,
+    to: Annotated[list[str] | None, typer.Option(help="User name or e-mail address; more than once.")] = None,
+    title: Annotated[str, typer.Option(help="Title of the package.")] = "",
+    note: Annotated[str, typer.Option(help="A note to the recipients.")] = "",
+    encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt the files with a passphrase.")] = False,
+    go_on: Annotated[str, typer.Option(help="Id of a package whose upload was interrupted: send the rest.")] = "",
+    certificate: Pinned = None,
+    password_file: PasswordFile = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Send files and folders as a package."""
+    from posthouse.cli import post
+
+    place = post.Place(server, user, certificate, password_file)
+    if go_on:
+        post.go_on(place, go_on, files, lambda: post.secret(passphrase_file, "Passphrase"), typer.echo)
+        return
+    passphrase = post.secret(passphrase_file, "Passphrase") if encrypt or passphrase_file else None
+    post.send(place, title, to or [], files, note, passphrase, typer.echo)
+
+
+@app.command()
+def fetch(
+    package: Annotated[str, typer.Argument(help="Id of the package, or the address of its page or link.")],
+    server: Server,
+    paths: Annotated[list[str] | None, typer.Argument(help="Only these files and folders of it.")] = None,
+    folder: Annotated[Path, typer.Option("--into", help="Folder to put them in.")] = Path(),
+    user: Person = "",
+    certificate: Pinned = None,
+    password_file: PasswordFile = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Fetch a package. Run again after an interruption, it goes on where it was."""
+    from posthouse.cli import post
+
+    place = post.Place(server, user, certificate, password_file)
+    post.fetch(place, package, paths or [], folder, lambda: post.secret(passphrase_file, "Passphrase"), typer.echo)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urljoin
 
 from urllib3.exceptions import HTTPError
 
-from posthouse.cli.browser import PIECE, Answer, Browser, ClientError
+from posthouse.cli.browser import Answer, Browser, ClientError
 from posthouse.cli.patience import Patience
+from posthouse.cli.sources import Source
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BODY_TYPE = "application/offset+octet-stream"
@@ -21,13 +20,13 @@ SMALL = 1024 * 1024
 class Upload:
     """The upload of one file. `patience`: seconds without progress after which it gives up."""
 
-    def __init__(self, browser: Browser, right: str, uploads: str, file: str, source: Path, patience: float) -> None:
+    def __init__(self, browser: Browser, right: str, uploads: str, file: str, source: Source, patience: float) -> None:
         self.browser = browser
         self.headers = TUS | {"Authorization": f"Bearer {right}"}
         self.uploads = uploads
         self.file = file
         self.source = source
-        self.size = source.stat().st_size
+        self.size = source.size
         self.patience = patience
 
     def run(self, url: str | None = None) -> None:
@@ -62,7 +61,7 @@ class Upload:
         headers = self.headers | {"Upload-Length": str(self.size), "Upload-Metadata": f"file {coded}"}
         body = b""
         if self.size <= SMALL:
-            body = self.source.read_bytes()
+            body = b"".join(self.source.pieces(0))
             headers["Content-Type"] = BODY_TYPE
         answer = self._checked(
             "POST", self.uploads, self.browser.request("POST", self.uploads, body=body, headers=headers)
@@ -79,17 +78,10 @@ class Upload:
             "Content-Length": str(self.size - offset),
             "Upload-Offset": str(offset),
         }
-        answer = self.browser.request("PATCH", url, body=_pieces(self.source, offset), headers=headers)
+        answer = self.browser.request("PATCH", url, body=self.source.pieces(offset), headers=headers)
         return int(self._checked("PATCH", url, answer).headers["Upload-Offset"])
 
     def _checked(self, method: str, url: str, answer: Answer) -> Answer:
         if answer.status >= 300:
             raise ClientError(f"{method} {url}: {answer.status} {answer.text[:300]}", answer.status)
         return answer
-
-
-def _pieces(path: Path, offset: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(offset)
-        while piece := file.read(PIECE):
-            yield piece

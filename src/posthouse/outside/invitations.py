@@ -60,7 +60,9 @@ def revoke(invitation: Invitation) -> bool:
     return bool(good().filter(pk=invitation.pk).update(revoked_at=timezone.now()))
 
 
-def take(invitation: Invitation, title: str, note: str, files: Sequence[tuple[str, int]], key: str) -> Package:
+def take(
+    invitation: Invitation, title: str, note: str, files: Sequence[tuple[str, int]], key: str, envelope: str = ""
+) -> Package:
     """Make a package of the inviter's that somebody outside is about to upload.
 
     Raises drafts.Refused, also when the invitation is used up; then it is as it was.
@@ -81,6 +83,7 @@ def take(invitation: Invitation, title: str, note: str, files: Sequence[tuple[st
             files,
             name,
             outside_sender=invitation.email,
+            envelope=envelope,
         )
 
 

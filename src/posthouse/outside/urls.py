@@ -10,6 +10,7 @@ app_name = "outside"
 urlpatterns = [
     path("link/<str:secret>", links.open_link, name="open"),
     path("visit/<uuid:link_id>", links.package, name="package"),
+    path("visit/<uuid:link_id>/contents", links.contents, name="contents"),
     path("packages/<uuid:package_id>/link/<uuid:delivery_id>", links.again, name="again"),
     path("invitations/", invitations.index, name="invitations"),
     path("invitations/new", invitations.new, name="invite"),

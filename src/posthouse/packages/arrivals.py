@@ -72,6 +72,7 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
                 "outside_once": manifest.outside.once,
                 "outside_password": manifest.outside.password,
                 "outside_sender": manifest.outside.sender,
+                "envelope": manifest.envelope,
             },
         )
         if not made:

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 
+from posthouse.lib import envelopes
 from posthouse.packages import drafts, limits
 from posthouse.packages.drafts import Terms
 from posthouse.packages.models import Package
@@ -67,7 +68,17 @@ def read(request: HttpRequest) -> dict[str, Any]:
         "key": key,
         "private": private,
         "terms": _terms(body),
+        "envelope": _envelope(body.get("envelope")),
     }
+
+
+def _envelope(value: object) -> str:
+    if value is None:
+        return ""
+    try:
+        return envelopes.read(value).text()
+    except envelopes.BadEnvelope as error:
+        raise Malformed(str(error)) from error
 
 
 def _terms(body: dict[str, Any]) -> Terms:

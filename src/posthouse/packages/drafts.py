@@ -11,8 +11,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from posthouse.accounts import permissions
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
+from posthouse.lib import envelopes
 from posthouse.packages import destinations, lifecycle, limits, names, policies, quotas, words
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.packages.recipients import Named, recipients_of
@@ -59,14 +61,16 @@ def create(
     contents: Mapping[str, UUID] | None = None,
     forwarded_from: UUID | None = None,
     outside_sender: str = "",
+    envelope: str = "",
 ) -> Package:
     """Return a new package that awaits its files, or raise Refused with all that is wrong with it.
 
     Recipients are log-in names or e-mail addresses, as `recipients_of` reads them. The
     `private` ones get it too, and the others are not told of them. Files are (path, size in bytes); `contents` has, by
-    path, the blobs of all of them where they are in the store already. A package of nothing but empty files is closed
-    at once. A sender who uses a `key` again gets the package that he made with it: it never comes to be twice because
-    an answer was lost.
+    path, the blobs of all of them where they are in the store already. With an `envelope`, as posthouse.lib.envelopes
+    writes it, they are encrypted, and the sizes are those of the encrypted files. A package of nothing but empty files
+    is closed at once. A sender who uses a `key` again gets the package that he made with it: it never comes to be twice
+    because an answer was lost.
     """
     if key and (package := _made_before(sender, key)):
         return package
@@ -92,8 +96,12 @@ def create(
         if complaints:
             errors["outside"] = complaints
     paths, complaints = _files(files)
+    if envelope:
+        complaints += _not_sealed(paths)
     if complaints:
         errors["files"] = complaints
+    if complaint := EncryptionRule.in_force().complaint(encrypted=bool(envelope)):
+        errors["encryption"] = [complaint]
     if errors:
         raise Refused({field: _bounded(sentences) for field, sentences in errors.items()})
 
@@ -101,7 +109,7 @@ def create(
     package = Package(title=title, note=note, sender=sender, origin=here, key=key, forwarded_from=forwarded_from)
     package.keep_days, package.after_download, package.release_at = kept
     package.outside_days, package.outside_once, package.outside_password = links
-    package.outside_sender = outside_sender
+    package.outside_sender, package.envelope = outside_sender, envelope
     package.file_count = len(paths)
     package.size = sum(size for _, size in paths)
     try:
@@ -184,6 +192,14 @@ def _files(files: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], lis
         complaints.append("The files are larger together than a package can be (8 PiB). Send several packages.")
     good.sort(key=lambda file: names.order(file[0]))
     return good, complaints
+
+
+def _not_sealed(files: Sequence[tuple[str, int]]) -> list[str]:
+    return [
+        f"“{names.shown(path)}” does not have the size of an encrypted file. Load the page again, then send it."
+        for path, size in files
+        if envelopes.open_size(size) is None
+    ]
 
 
 def _bounded(sentences: list[str]) -> list[str]:

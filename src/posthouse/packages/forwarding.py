@@ -26,7 +26,8 @@ def forward(
 ) -> Package:
     """Send the files of a package that this person may fetch on to others, and return the new package.
 
-    Where the files lie already they are not sent again. Recalling the first package does not recall this one.
+    Where the files lie already they are not sent again. An encrypted package keeps its passphrase. Recalling the first
+    package does not recall this one.
     Raises Refused.
     """
     if not permissions.may(user, permissions.FORWARD):
@@ -52,4 +53,5 @@ def forward(
             terms=terms,
             contents=blobs,
             forwarded_from=package.pk,
+            envelope=package.envelope,
         )

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
+from posthouse.lib import envelopes
 from posthouse.packages import limits, names
 from posthouse.store import digests, parts
 
@@ -112,6 +113,8 @@ class Manifest:
     """When it ends."""
     forwarded_from: UUID | None = None
     outside: Outside = Outside()
+    envelope: str = ""
+    """Of an encrypted package, what its passphrase needs to open it."""
     version: int = VERSION
 
     @property
@@ -149,6 +152,7 @@ def dumps(manifest: Manifest) -> bytes:
         "expires": manifest.expires.isoformat() if manifest.expires else None,
         "forwarded_from": str(manifest.forwarded_from) if manifest.forwarded_from else None,
         "outside": asdict(manifest.outside),
+        "envelope": manifest.envelope,
         "files": [
             {
                 "path": file.path,
@@ -206,6 +210,7 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
             password=outside.label("password"),
             sender=outside.label("sender"),
         ),
+        envelope=_envelope(document.text("envelope", envelopes.MOST_TEXT, empty=True)),
         files=tuple(_file(number, file) for number, file in enumerate(files)),
     )
     if not manifest.files or not manifest.recipients:
@@ -216,9 +221,20 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
         raise ManifestError("The manifest names a recipient twice.")
     if len({file.path for file in manifest.files}) != len(manifest.files):
         raise ManifestError("The manifest names a file twice.")
+    if manifest.envelope and any(envelopes.open_size(file.size) is None for file in manifest.files):
+        raise ManifestError(
+            "A file in the manifest of an encrypted package does not have the size of an encrypted file."
+        )
     if manifest.size > limits.SIZE:
         raise ManifestError("The manifest's files are larger together than a package can be.")
     return manifest
+
+
+def _envelope(text: str) -> str:
+    try:
+        return envelopes.parse(text).text() if text else ""
+    except envelopes.BadEnvelope as error:
+        raise ManifestError(str(error)) from error
 
 
 def _file(number: int, entry: _Reader) -> ManifestFile:

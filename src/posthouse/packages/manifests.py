@@ -67,5 +67,6 @@ def of(package: Package, to: Server | None = None) -> Manifest:
         expires=package.expires_at,
         forwarded_from=package.forwarded_from,
         outside=Outside(package.outside_days, package.outside_once, package.outside_password, package.outside_sender),
+        envelope=package.envelope,
         files=tuple(files),
     )

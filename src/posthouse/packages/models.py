@@ -71,6 +71,12 @@ class Package(models.Model):
     outside_sender = models.CharField(
         max_length=254, blank=True, default="", help_text="e-mail address of whoever sent it, invited by the sender"
     )
+    envelope = models.CharField(
+        max_length=400,
+        blank=True,
+        default="",
+        help_text="of an encrypted package, what its passphrase needs to open it; empty: it is not encrypted",
+    )
     forwarded_from = models.UUIDField(null=True, blank=True, help_text="the package whose files it passes on")
     created_at = models.DateTimeField(default=timezone.now, help_text="at the sender's server")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="when its last byte was in the store")
@@ -97,6 +103,11 @@ class Package(models.Model):
     def is_open(self) -> bool:
         """Whether its files are all here and may be fetched by whom it was sent to."""
         return self.closed_at is not None and self.ended_at is None
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its files were encrypted by whoever sent them, and no server can read them."""
+        return bool(self.envelope)
 
 
 class File(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from posthouse.packages.views import actions, lists, new, page, policy
+from posthouse.packages.views import actions, fetching, lists, new, page, policy
 
 app_name = "packages"
 urlpatterns = [
@@ -14,9 +14,11 @@ urlpatterns = [
     path("sent", lists.sent, name="sent"),
     path("archive", lists.archive, name="archive"),
     path("all", lists.everything, name="all"),
+    path("decrypted/worker.js", fetching.worker, name="worker"),
     path("policy", policy.policy, name="policy"),
     path("<uuid:package_id>", page.detail, name="detail"),
     path("<uuid:package_id>/recipients", page.people, name="people"),
+    path("<uuid:package_id>/contents", fetching.contents, name="contents"),
     path("<uuid:package_id>/upload", new.upload, name="upload"),
     path("<uuid:package_id>/discard", new.discard, name="discard"),
     path("<uuid:package_id>/forward", new.forward, name="forward"),

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 from django.db.models import QuerySet
 
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import Membership, Standard, User, Workgroup
 from posthouse.accounts.security import PasswordRules
 from posthouse.cluster.models import Server
@@ -114,6 +115,12 @@ SHARED: Sequence[Shared] = (
         name="passwords",
         model=PasswordRules,
         fields=("id", "name", "least", "kinds", "history", "days", "removed_at"),
+        unique="name",
+    ),
+    Shared(
+        name="encryption",
+        model=EncryptionRule,
+        fields=("id", "name", "mode", "removed_at"),
         unique="name",
     ),
     Shared(

@@ -16,11 +16,11 @@ from posthouse.accounts.sessions import user_for_cookie
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
 from posthouse.outside import visits
-from posthouse.packages import access, names
+from posthouse.packages import access, contents
 from posthouse.packages.models import Download, File, Package
 from posthouse.store import blobs
 from posthouse.transfers import ranges
-from posthouse.transfers.errors import Forbidden, NotAllowed, NotFound, NotLoggedIn, RangeNotThere, Refused
+from posthouse.transfers.errors import Forbidden, NotAllowed, NotFound, NotLoggedIn, RangeNotThere, Refused, Sealed
 from posthouse.transfers.http import Request, answer, encode, identity, refuse
 from posthouse.transfers.outflow import Outflow
 from posthouse.transfers.zips import Layout, Member
@@ -112,22 +112,20 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _plain(title: str) -> str:
-    """Return a title as a part of a file's name. A title may turn the direction of writing; a name may not show so."""
-    return "".join(c for c in title.replace("/", "_") if not names.misleading(c))
-
-
 def _find(request: Request, package_id: UUID, name: str) -> tuple[Download, Thing]:
     """Return the note of who asks, and what for; what is not his is not there. Blocks. Raises Refused."""
     package, note = _who(request, package_id)
     files = package.files.select_related("blob")
     if name == ALL:
+        if package.encrypted:
+            raise Sealed
         return note, _zip(package, list(files))
     file = files.filter(id=identity(name), blob__isnull=False).first()
     if file is None or file.blob is None:
         raise NotFound
     return note, Thing(
-        name=file.path.rpartition("/")[2],
+        # Whoever fetches it without decrypting it shall not take it for the file itself.
+        name=file.path.rpartition("/")[2] + (".encrypted" if package.encrypted else ""),
         media_type="application/octet-stream",
         size=file.size,
         etag=f'"{bytes(file.blob.digest).hex()}"',
@@ -162,7 +160,7 @@ def _zip(package: Package, files: list[File]) -> Thing:
     for file in files:
         digest.update(file.path.encode() + b"\0" + bytes(file.blob.digest if file.blob else b""))
     return Thing(
-        name=f"{_plain(package.title)}.zip",
+        name=contents.zip_name(package),
         media_type="application/zip",
         size=layout.size,
         etag=f'"{digest.hexdigest()}"',

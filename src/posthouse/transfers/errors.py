@@ -106,6 +106,12 @@ class WrongType(Refused):
     status = 415
 
 
+class Sealed(Refused):
+    """The files are encrypted, so no server can make a zip file of them. Open the package's page to decrypt them."""
+
+    status = 409
+
+
 class RangeNotThere(Refused):
     """There are no such bytes."""
 

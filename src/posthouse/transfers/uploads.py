@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
 from posthouse.packages import rights
@@ -21,6 +22,7 @@ from posthouse.transfers.body import Body, Disconnected
 from posthouse.transfers.errors import (
     Busy,
     Conflict,
+    Forbidden,
     Gone,
     NoRight,
     NotAllowed,
@@ -147,6 +149,8 @@ def _package(token: str, *, ended: bool = False) -> Package:
     package = rights.holder(token) if ended else rights.check(token)
     if package is None:
         raise RightEnded
+    if not ended and (complaint := EncryptionRule.in_force().complaint(encrypted=package.encrypted)):
+        raise Forbidden(complaint)
     return package
 
 

@@ -89,7 +89,7 @@ def send(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
         return private(render(request, "outside/send.html", {"invitation": found, "limits": limits}))
 
     def take(call: dict[str, Any]) -> Package:
-        return invitations.take(found, call["title"], call["note"], call["files"], call["key"])
+        return invitations.take(found, call["title"], call["note"], call["files"], call["key"], call["envelope"])
 
     return calls.make(request, take, lambda package: _state(found, package))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
-from django.conf import settings
+from csp.decorators import csp_update
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -23,9 +23,10 @@ from posthouse.outside import links, visits
 from posthouse.outside.forms import PasswordForm, PolicyForm
 from posthouse.outside.views.answers import no_link, private
 from posthouse.packages import access, policies, tree
+from posthouse.packages import contents as package_contents
+from posthouse.packages.states import DOWNLOADS
 
 FILES = 200
-DOWNLOADS = f"{settings.POSTHOUSE.prefix}/transfers/downloads/"
 
 
 @never_cache
@@ -52,6 +53,7 @@ def open_link(request: HttpRequest, secret: str) -> HttpResponse:
     return private(response)
 
 
+@csp_update({"frame-src": ["'self'"]})  # type: ignore[untyped-decorator]  # the way of decrypted downloads
 @never_cache
 @require_safe
 def package(request: HttpRequest, link_id: UUID) -> HttpResponse:
@@ -69,6 +71,17 @@ def package(request: HttpRequest, link_id: UUID) -> HttpResponse:
         "download_place": f"{DOWNLOADS}{shown.pk}/",
     }
     return private(render(request, "outside/package.html", context))
+
+
+@never_cache
+@require_safe
+def contents(request: HttpRequest, link_id: UUID) -> JsonResponse:
+    """Tell somebody outside who has opened a link what is in the package (see posthouse.packages.contents)."""
+    link = visits.link(request.META.get("HTTP_COOKIE", ""), link_id)
+    if link is None:
+        raise Http404
+    shown = link.delivery.package
+    return JsonResponse(package_contents.of(shown, f"{DOWNLOADS}{shown.pk}/"))
 
 
 @login_required

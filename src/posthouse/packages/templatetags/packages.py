@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.packages.models import Delivery, Package
 from posthouse.web.templatetags.posthouse import status
 
@@ -44,3 +47,9 @@ def receipt(delivery: Delivery, package: Package) -> SafeString:
     if delivery.first_fetched_at is not None:
         return status("wait", f"{delivery.fetched_files:,} of {package.file_count:,} files downloaded")
     return status("off", "Not downloaded")
+
+
+@register.inclusion_tag("packages/encryption.html")
+def encryption() -> dict[str, Any]:
+    """Show the choice to encrypt, as far as the rule of the cluster leaves one."""
+    return {"rule": EncryptionRule.in_force()}

@@ -28,9 +28,10 @@ def new(request: HttpRequest) -> HttpResponse:
     The call is {title, note, recipients: [log-in name], files: [{path, size}]}; it may also have `private`, more
     recipients whom the others are not told of, `release` (a time with its zone), `days` until the end (null: none),
     `after` ("keep", "any" or "all": what follows the downloads), `link` ({days, once, password} for recipients outside,
-    who are named by their e-mail addresses), and `key`, with which it may be said again by a client
-    that missed the answer. The answer is 201 with what the upload needs (see `upload`), 422 with
-    {errors: {field: [sentence]}}, or 400 when it is not such a call at all.
+    who are named by their e-mail addresses), `envelope` (see docs/decisions/2026-11-28-encryption.md) if the files are
+    encrypted, and `key`, with which it may be said again by a client that missed the answer. The answer is 201 with
+    what the upload needs (see `upload`), 422 with {errors: {field: [sentence]}}, or 400 when it is not such a call at
+    all.
     """
     if request.method != "POST":
         return render(request, "packages/new.html", {"limits": limits, "suggestions": SUGGESTIONS})
@@ -49,7 +50,8 @@ def forward(request: HttpRequest, package_id: UUID) -> HttpResponse:
         return render(request, "packages/forward.html", {"package": package, "limits": limits})
 
     def passed_on(call: dict[str, Any]) -> Package:
-        return forwarding.forward(user, package, **{name: call[name] for name in call if name != "files"})
+        theirs = {name: value for name, value in call.items() if name not in {"files", "envelope"}}
+        return forwarding.forward(user, package, **theirs)
 
     return calls.make(request, passed_on, _state)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
+from csp.decorators import csp_update
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Case, Count, F, Q, Sum, When
@@ -17,15 +18,15 @@ from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.packages import access, tree
 from posthouse.packages.models import Delivery, Package
-from posthouse.packages.states import UPLOADS
+from posthouse.packages.states import DOWNLOADS as DOWNLOAD_PLACE
 
 FILES = 200
 PEOPLE = 100
 NAMED = 10
 DOWNLOADS = 50
-DOWNLOAD_PLACE = UPLOADS.replace("/uploads/", "/downloads/")
 
 
+@csp_update({"frame-src": ["'self'"]})  # type: ignore[untyped-decorator]  # the way of decrypted downloads
 @login_required
 @require_GET
 def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:

@@ -1,6 +1,6 @@
 // Sentences of the server beside the fields that they are about.
 
-const ERRORS = { recipients: "to-errors", title: "title-errors", note: "note-errors", files: "files-errors", terms: "terms-errors" };
+const ERRORS = { recipients: "to-errors", title: "title-errors", note: "note-errors", files: "files-errors", encryption: "encryption-errors", terms: "terms-errors" };
 
 function by(id) {
   return document.getElementById(id);
@@ -18,7 +18,7 @@ export function showErrors(errors) {
         return line;
       }),
     );
-    const control = { recipients: by("to"), title: by("title"), note: by("note") }[field];
+    const control = { recipients: by("to"), title: by("title"), note: by("note"), encryption: by("passphrase") }[field];
     control?.toggleAttribute("aria-invalid", sentences.length > 0);
     if (sentences.length) control?.setAttribute("aria-invalid", "true");
     box.closest(".field, .card-body").classList.toggle("has-errors", sentences.length > 0);

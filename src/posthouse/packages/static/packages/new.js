@@ -4,6 +4,7 @@ import { bytes } from "../posthouse/format.js";
 import { Choice } from "./choice.js";
 import { Recipients } from "./combobox.js";
 import { watchDrop } from "./drop.js";
+import { Encryption } from "./encrypting.js";
 import { showErrors } from "./errors.js";
 import { make } from "./server.js";
 import { upload } from "./upload.js";
@@ -13,7 +14,7 @@ function by(id) {
   return document.getElementById(id);
 }
 
-const FIELDS = ["recipients", "title", "note", "files"];
+const FIELDS = ["recipients", "title", "note", "encryption", "files"];
 
 const form = by("new-package");
 const choice = new Choice();
@@ -78,6 +79,8 @@ by("remove-all").addEventListener("click", () => {
   by("pick-files").focus();
 });
 
+const encryption = new Encryption(() => showErrors({ encryption: [] }));
+
 by("title").addEventListener("input", () => showErrors({ title: [] }));
 by("note").addEventListener("input", () => showErrors({ note: [] }));
 
@@ -105,14 +108,18 @@ async function send() {
   showErrors(Object.fromEntries(FIELDS.map((field) => [field, []])));
   const settled = await recipients.settle();
   const unknown = settled ? [] : [`“${recipients.pending}” is not clear. Choose a name from the list, or clear the field.`];
+  const weak = encryption.complaint;
+  const { envelope, key, sizeOf } = weak ? { sizeOf: (size) => size } : await encryption.prepare();
   const call = {
     title: by("title").value,
     note: by("note").value,
     recipients: recipients.logins,
-    files: choice.files.map(({ path, size }) => ({ path, size })),
+    files: choice.files.map(({ path, size }) => ({ path, size: sizeOf(size) })),
+    envelope,
   };
-  const answer = unknown.length
-    ? { errors: { recipients: unknown } }
+  const wrong = { ...(unknown.length && { recipients: unknown }), ...(weak && { encryption: [weak] }) };
+  const answer = Object.keys(wrong).length
+    ? { errors: wrong }
     : await make(form.action, form.elements.csrfmiddlewaretoken.value, { ...call, key: keyOf(call) });
   if (answer.errors) {
     sent = false;
@@ -123,7 +130,7 @@ async function send() {
   }
   form.hidden = true;
   const files = new Map(choice.files.map(({ path, file }) => [path, file]));
-  upload(answer.state, files, { title: call.title.trim(), address: answer.state.again });
+  upload(answer.state, files, { title: call.title.trim(), address: answer.state.again, key });
 }
 
 /** Name a call, so that the server makes one package of it however often it is said; another call has another name. */
@@ -163,7 +170,7 @@ function summarise() {
 }
 
 function focusFirst(errors) {
-  const places = { recipients: by("to"), title: by("title"), note: by("note"), files: by("pick-files") };
+  const places = { recipients: by("to"), title: by("title"), note: by("note"), encryption, files: by("pick-files") };
   const first = FIELDS.find((field) => errors[field]?.length);
   if (first) places[first].focus();
 }

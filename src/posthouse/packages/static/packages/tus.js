@@ -1,5 +1,7 @@
 // One file's upload by tus 1.0 (https://tus.io), with the vendored tus-js-client: what the queue calls `begin`.
 
+import { STRIDE, sealedReader } from "./sealed.js";
+
 const SMALL = 1024 * 1024; // bytes: such a file goes up in the request that announces it
 const STALLED = 60_000; // milliseconds without a byte moving, which is not the same as slow
 
@@ -27,8 +29,9 @@ async function readable(file) {
 /**
  * Return `begin` for a queue.
  * @param access {uploads, right}: where uploads are made, and the right to make them (renewed in place)
+ * @param key of an encrypted package
  */
-export function uploader(access) {
+export function uploader(access, key) {
   return (item, { progress, done, failed }) => {
     let watch = null;
     const upload = new globalThis.tus.Upload(item.file, {
@@ -36,6 +39,8 @@ export function uploader(access) {
       uploadUrl: item.upload ?? null,
       headers: { Authorization: `Bearer ${access.right}` },
       metadata: { file: item.id },
+      // Bytes that are made on the way go up some at a time; others as the browser reads them.
+      ...(key && { fileReader: sealedReader(key, item.path), chunkSize: STRIDE }),
       retryDelays: null, // the queue tries again, for all files together
       storeFingerprintForResuming: false, // the server knows what it has
       // Once only: an announcement that was lost may have left bytes there, and then the file must go on, not begin.

@@ -10,12 +10,13 @@ import { uploader } from "./tus.js";
  * @param state what `make` or `stateOf` returned
  * @param files a Map of path → File, for the files that are not complete
  * @param address where the state can be asked for again
+ * @param key the package's, if it is encrypted: files are then sealed on their way
  */
-export function upload(state, files, { title, address }) {
+export function upload(state, files, { title, address, key }) {
   const access = { uploads: state.uploads, right: state.right };
   const items = state.files.map((known) => ({ ...known, file: files.get(known.path) }));
   const queue = new Queue(items, {
-    begin: uploader(access),
+    begin: uploader(access, key),
     ask: async () => {
       const now = await stateOf(address);
       if (now.right === null) {
