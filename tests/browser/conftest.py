@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SHOTS = os.environ.get("SHOTS")
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 expect.set_options(timeout=20_000)
@@ -104,7 +106,10 @@ def throttle(page: Page, up: int) -> None:
 
 
 def check_page(page: Page) -> None:
-    """Find barriers (axe) in light and dark, at a desk's width and a phone's, and anything wider than the screen."""
+    """Find barriers (axe) in light and dark, at a desk's width and a phone's, and anything wider than the screen.
+
+    With SHOTS=folder in the environment a picture of each is kept there, for somebody to look at.
+    """
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for name, size in SIZES.items():
@@ -114,5 +119,8 @@ def check_page(page: Page) -> None:
             assert found.violations_count == 0, f"{page.url} {scheme} {name}: {found.generate_report()}"
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{page.url} {name}: {wide} px wider than the screen"
+            if SHOTS:
+                place = page.url.split("/", 3)[3].split("?")[0].replace("/", "-").strip("-") or "front"
+                page.screenshot(path=Path(SHOTS) / f"{place}-{name}-{scheme}.png", full_page=True)
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(SIZES["desk"])

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,7 +17,7 @@ from posthouse.audit.log import Who
 from posthouse.notices import smtp
 from posthouse.notices.models import OutgoingMail
 from posthouse.notices.outbox import SECRET
-from posthouse.outside import links, secrets, visits
+from posthouse.outside import guesses, links, secrets, visits
 from posthouse.outside.models import Link
 from posthouse.packages import drafts, ending, receipts
 from posthouse.packages.models import Delivery, Download, OutsidePolicy, Package
@@ -208,3 +210,60 @@ def test_the_policy_is_set_by_administrators_of_the_master(client, admin, alice,
     assert (policy.allowed, policy.days, policy.password) == (True, None, "must")
     client.force_login(alice)
     assert client.get(address, secure=True).status_code == 403
+
+
+def test_a_link_that_has_ended_takes_the_same_queries_as_one_that_never_was(send, client):
+    package = send()
+    secret = secret_of()
+    ending.end(package.pk, "recalled", Who("Alice"))
+    visit(Client(), "x" * 43)  # the first guess makes the row in which they are counted
+
+    def queries(secret):
+        with CaptureQueriesContext(connection) as seen:
+            visit(Client(), secret)
+        return [query["sql"].split("WHERE")[0] for query in seen.captured_queries]
+
+    assert queries(secret) == queries("x" * 43) == queries(secret[:-1])
+
+
+def test_who_guesses_too_often_is_told_of_no_link_for_a_while(send, client, monkeypatch):
+    monkeypatch.setattr(guesses, "MOST", 3)
+    send()
+    good = secret_of()
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        answers = {visit(Client(), secrets.new()[0]).content for _ in range(3)}
+        answers.add(visit(Client(), good).content)
+        assert len(answers) == 1, "the same words as for a link that is not good"
+        elsewhere = Client(REMOTE_ADDR="192.0.2.9")
+        assert visit(elsewhere, good).status_code == 200
+        clock.shift(guesses.PAUSE)
+        assert visit(Client(), good).status_code == 200
+        assert visit(Client(), secrets.new()[0]).status_code == 404
+        assert visit(Client(), good).status_code == 200, "the count began anew"
+
+
+def test_who_has_opened_his_link_goes_on_while_others_guess(send, client, monkeypatch):
+    monkeypatch.setattr(guesses, "MOST", 2)
+    send()
+    page = visit(client, secret_of()).redirect_chain[-1][0]
+    for _ in range(3):
+        visit(Client(), secrets.new()[0])
+    assert client.get(page, secure=True).status_code == 200
+
+
+def test_some_files_can_be_chosen_and_one_alone_needs_no_choice(alice, client):
+    upload(drafts.create(alice, "Two", "", [EVE], [("a.mov", 10), ("b.mov", 10)]))
+    text = visit(client, secret_of()).content.decode()
+    assert "some.zip" in text
+    assert 'name="file"' in text
+
+
+def test_what_is_in_it_is_told_to_whoever_opened_the_link_alone(send, client):
+    package = send()
+    visit(client, secret_of())
+    address = reverse("outside:contents", args=[Link.objects.get().pk])
+    told = client.get(address, secure=True).json()
+    assert [file["path"] for file in told["files"]] == ["a.mov"]
+    assert told["envelope"] is None
+    assert str(package.pk) in told["downloads"]
+    assert Client().get(address, secure=True).status_code == 404

@@ -110,3 +110,40 @@ def test_receipts_of_other_servers_are_taken_over_once(draft, bob, told):
 def test_spans_cover_what_every_byte_of_is_in_one(spans, size):
     bytes_ = {byte for start, length in spans for byte in range(start, start + length)}
     assert receipts.covers(spans, size) == (set(range(size)) <= bytes_)
+
+
+def fetch_some(package, user, chosen, start=0, sent=110):
+    delivery = Delivery.objects.get(package=package, recipient=user)
+    download = Download.objects.create(
+        package=package,
+        user=user,
+        delivery=delivery,
+        chosen=chosen,
+        start=start,
+        size=110 - start,
+        sent=sent,
+        whole=110,
+        address="::1",
+        ended_at=timezone.now(),
+    )
+    receipts.note(download)
+    return Delivery.objects.get(package=package, recipient=user)
+
+
+def test_a_zip_file_of_some_counts_as_its_files_each_once(draft, dora, told):
+    package = upload(draft("dora", files=(("a", 10), ("b", 20), ("c", 0), ("d", 5))))
+    assert fetch(package, dora, "b").fetched_files == 1
+    got = fetch_some(package, dora, "1-2")
+    assert (got.fetched_files, got.fetched_at) == (2, None)
+    assert fetch_some(package, dora, "1-2").fetched_files == 2, "the same zip file again"
+    assert fetch(package, dora, "c").fetched_files == 2
+    got = fetch_some(package, dora, "0,3")
+    assert (got.fetched_files, bool(got.fetched_at)) == (4, True)
+    assert told == [False, True]
+
+
+def test_half_a_zip_file_of_some_is_none_until_the_rest_has_come(draft, dora):
+    package = upload(draft("dora", files=(("a", 10), ("b", 20), ("c", 0))))
+    assert fetch_some(package, dora, "0-1", sent=50).fetched_files == 0
+    assert fetch_some(package, dora, "1-2", start=50, sent=60).fetched_files == 0, "the rest of another one"
+    assert fetch_some(package, dora, "0-1", start=50, sent=60).fetched_files == 2

@@ -113,6 +113,25 @@ def test_all_files_come_as_a_zip_file_of_known_length(get, arrived) -> None:
     assert (middle.status, middle.body) == (206, answer.body[PART : PART + 10])
 
 
+def test_some_files_come_as_a_zip_file_that_goes_on_where_it_was(get, arrived) -> None:
+    _, contents = arrived
+    answer = get("some.zip?file=2&file=0")
+    assert answer.status == 200
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert archive.testzip() is None
+        assert [archive.read(name) for name in archive.namelist()] == [contents[0], b""]
+    rest = get("some.zip?file=0&file=2", Range=f"bytes={PART}-", If_Range=answer.headers["etag"])
+    assert (rest.status, rest.body) == (206, answer.body[PART:])
+    other = get("some.zip?file=0&file=1", Range=f"bytes={PART}-", If_Range=answer.headers["etag"])
+    assert other.status == 200, "another choice is another file"
+    assert Download.objects.latest("started_at").what == "2 files, as zip"
+
+
+@pytest.mark.parametrize(("query", "status"), [("", 400), ("?file=x", 400), ("?file=0&file=3", 404), ("?file=9", 404)])
+def test_what_cannot_be_chosen_is_refused(get, query, status) -> None:
+    assert get(f"some.zip{query}").status == status
+
+
 def test_the_note_tells_who_what_and_how_much(get, arrived, alice) -> None:
     package, _contents = arrived
     get(1)

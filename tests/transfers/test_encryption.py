@@ -30,9 +30,10 @@ def test_a_file_comes_out_as_it_went_in_under_a_name_that_says_so(tus, package, 
     assert 'filename="a.mov.encrypted"' in answer.headers["content-disposition"]
 
 
-def test_a_zip_file_is_refused_with_the_way_to_go(tus, package, alice, cookie):
+@pytest.mark.parametrize("name", ["all.zip", "some.zip?file=0"])
+def test_a_zip_file_is_refused_with_the_way_to_go(tus, package, alice, cookie, name):
     tus(package).send(package.files.get(), b"c" * SIZE)
-    answer = ask(application, "GET", f"{START}/downloads/{package.pk}/all.zip", cookie(alice))
+    answer = ask(application, "GET", f"{START}/downloads/{package.pk}/{name}", cookie(alice))
     assert answer.status == 409
     assert "Open the package's page to decrypt them." in json.loads(answer.body)["error"]
 

@@ -17,9 +17,9 @@ def zip_name(package: Package) -> str:
 def of(package: Package, downloads: str) -> dict[str, Any]:
     """Return what a client needs to fetch a package that is all here.
 
-    {title, zip, closed, envelope, downloads, files: [{id, path, size}]}: a file is at the address `downloads` and its
-    id, the zip file at `all.zip` there, and called `zip`; `closed` is when the package was whole, `envelope` null
-    unless it is encrypted. Sizes are those of the encrypted files.
+    {title, zip, closed, envelope, downloads, files: [{id, number, path, size}]}: a file is at the address `downloads`
+    and its id, the zip file of all at `all.zip` there, of some at `some.zip?file=0&file=3`, and called `zip`; `closed`
+    is when the package was whole, `envelope` null unless it is encrypted. Sizes are those of the encrypted files.
     """
     return {
         "title": package.title,
@@ -28,7 +28,7 @@ def of(package: Package, downloads: str) -> dict[str, Any]:
         "envelope": json.loads(package.envelope) if package.envelope else None,
         "downloads": downloads,
         "files": [
-            {"id": str(pk), "path": path, "size": size}
-            for pk, path, size in package.files.values_list("pk", "path", "size")
+            {"id": str(pk), "number": number, "path": path, "size": size}
+            for pk, number, path, size in package.files.values_list("pk", "number", "path", "size")
         ],
     }

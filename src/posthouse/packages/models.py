@@ -11,6 +11,7 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.lib.ids import uuid7
+from posthouse.packages import selection
 from posthouse.store.models import Blob
 
 
@@ -204,6 +205,9 @@ class Download(models.Model):
         related_name="+",
         help_text="empty: all, as a zip file",
     )
+    chosen = models.TextField(
+        blank=True, default="", help_text="numbers of the files that were fetched together as a zip file; empty: all"
+    )
     start = models.PositiveBigIntegerField(default=0, help_text="the first byte that was asked for")
     sent = models.PositiveBigIntegerField(default=0, help_text="bytes handed to the network")
     size = models.PositiveBigIntegerField(help_text="bytes asked for")
@@ -220,6 +224,14 @@ class Download(models.Model):
 
     def __str__(self) -> str:
         return f"{self.package_id} by {self.user_id or self.delivery_id}"
+
+    @property
+    def what(self) -> str:
+        """What was fetched."""
+        if self.file:
+            return self.file.path
+        count = len(selection.numbers(self.chosen))
+        return f"{count:,} file{'' if count == 1 else 's'}, as zip" if count else "All, as zip"
 
     @property
     def who(self) -> str:

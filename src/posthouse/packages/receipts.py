@@ -1,11 +1,13 @@
 """Receipts: what each recipient has fetched of a package, in parts or whole, here or at another server.
 
 A file counts as fetched when its bytes were sent from the first to the last, in however many answers. Of a package
-whose files were all fetched, or whose zip file was, its recipient has everything.
+whose files were all fetched, or whose zip file was, its recipient has everything. A zip file of some counts as each of
+those files.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -14,8 +16,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from posthouse.packages import ending, noting, signals
-from posthouse.packages.models import Delivery, Download, Package
+from posthouse.packages import ending, noting, selection, signals
+from posthouse.packages.models import Delivery, Download, File, Package
+
+BATCH = 500
 
 
 def note(download: Download) -> None:
@@ -68,17 +72,57 @@ def _count(delivery: Delivery, download: Download) -> bool:
     """Count the file if this answer made it whole, and return whether the recipient has everything now."""
     package = Package.objects.get(pk=delivery.package_id)
     others = Download.objects.filter(delivery=delivery, file=download.file_id)
+    if download.file is None:
+        others = others.filter(chosen=download.chosen)
     others = others.exclude(pk=download.pk).filter(ended_at__isnull=False)
     before = list(others.values_list("start", "sent"))
     if before and covers(before, download.whole):
         return False
     if not covers([*before, (download.start, download.sent)], download.whole):
         return False
+    if download.chosen:
+        new = _count_chosen(download)
+        Delivery.objects.filter(pk=delivery.pk).update(fetched_files=F("fetched_files") + new)
+        return delivery.fetched_files + new >= package.file_count
     if download.file is None:
         Delivery.objects.filter(pk=delivery.pk).update(fetched_files=package.file_count)
         return True
     Delivery.objects.filter(pk=delivery.pk).update(fetched_files=F("fetched_files") + 1)
     return delivery.fetched_files + 1 >= package.file_count
+
+
+def _count_chosen(download: Download) -> int:
+    """Note that the files of a zip file of some were fetched whole, and return how many had not been before."""
+    files = File.objects.filter(package=download.package_id)
+    numbers = set(selection.numbers(download.chosen))
+    spans: defaultdict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    before = Download.objects.filter(delivery=download.delivery_id, file__isnull=False, ended_at__isnull=False)
+    for file_id, start, sent in before.values_list("file", "start", "sent").iterator():
+        spans[file_id].append((start, sent))
+    new = [
+        file
+        for file in files.iterator()
+        if file.number in numbers and not (spans[file.pk] and covers(spans[file.pk], file.size))
+    ]
+    Download.objects.bulk_create(
+        (
+            Download(
+                package_id=download.package_id,
+                user_id=download.user_id,
+                delivery_id=download.delivery_id,
+                file=file,
+                chosen=download.chosen,
+                sent=file.size,
+                size=file.size,
+                whole=file.size,
+                address=download.address,
+                ended_at=download.ended_at,
+            )
+            for file in new
+        ),
+        batch_size=BATCH,
+    )
+    return len(new)
 
 
 def _tell(delivery: Delivery, *, whole: bool) -> None:

@@ -16,16 +16,25 @@ from posthouse.accounts.sessions import user_for_cookie
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
 from posthouse.outside import visits
-from posthouse.packages import access, contents
+from posthouse.packages import access, contents, selection
 from posthouse.packages.models import Download, File, Package
 from posthouse.store import blobs
 from posthouse.transfers import ranges
-from posthouse.transfers.errors import Forbidden, NotAllowed, NotFound, NotLoggedIn, RangeNotThere, Refused, Sealed
+from posthouse.transfers.errors import (
+    BadRequest,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    NotLoggedIn,
+    RangeNotThere,
+    Refused,
+    Sealed,
+)
 from posthouse.transfers.http import Request, answer, encode, identity, refuse
 from posthouse.transfers.outflow import Outflow
 from posthouse.transfers.zips import Layout, Member
 
-ALL = "all.zip"
+ALL, SOME = "all.zip", "some.zip"
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Thing:
 
 
 async def serve(request: Request, package: str, name: str, send: Send) -> None:
-    """Answer a request for a file's id, or for all.zip."""
+    """Answer a request for a file's id, for all.zip, or for some.zip with the numbers of those that are chosen."""
     head = request.method == "HEAD"
     try:
         if request.method not in {"GET", "HEAD"}:
@@ -116,9 +125,9 @@ def _find(request: Request, package_id: UUID, name: str) -> tuple[Download, Thin
     """Return the note of who asks, and what for; what is not his is not there. Blocks. Raises Refused."""
     package, note = _who(request, package_id)
     files = package.files.select_related("blob")
+    if name == SOME:
+        return note, _some(package, list(files), request.query, note)
     if name == ALL:
-        if package.encrypted:
-            raise Sealed
         return note, _zip(package, list(files))
     file = files.filter(id=identity(name), blob__isnull=False).first()
     if file is None or file.blob is None:
@@ -150,7 +159,22 @@ def _who(request: Request, package_id: UUID) -> tuple[Package, Download]:
     raise NotLoggedIn if user is None else NotFound
 
 
+def _some(package: Package, files: list[File], query: str, note: Download) -> Thing:
+    try:
+        numbers = selection.parse(query)
+    except selection.NoSelection as error:
+        raise BadRequest(str(error)) from error
+    wanted = set(numbers)
+    chosen = [file for file in files if file.number in wanted]
+    if len(chosen) < len(wanted):
+        raise NotFound
+    note.chosen = selection.text(numbers)
+    return _zip(package, chosen)
+
+
 def _zip(package: Package, files: list[File]) -> Thing:
+    if package.encrypted:
+        raise Sealed
     moment = package.closed_at or package.created_at
     members = [Member(file.path, file.size, file.blob.crc32, moment) for file in files if file.blob]
     if len(members) < len(files):

@@ -20,6 +20,7 @@ class Request:
         self.receive = receive
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: str = scope.get("query_string", b"").decode("latin-1")
         self._raw: Iterable[tuple[bytes, bytes]] = scope["headers"]
         client = scope.get("client")
         self.address: str = client[0] if client else ""

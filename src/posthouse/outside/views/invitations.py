@@ -19,12 +19,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from posthouse.accounts import permissions
 from posthouse.accounts.models import User
 from posthouse.audit import log as audit
-from posthouse.outside import invitations, visits
+from posthouse.outside import guesses, invitations, visits
 from posthouse.outside.forms import InvitationForm
 from posthouse.outside.models import Invitation
 from posthouse.outside.views.answers import no_link, private
 from posthouse.packages import calls, lifecycle, limits, states
 from posthouse.packages.models import Package
+from posthouse.web.access import address_of
 from posthouse.web.paging import page
 
 
@@ -70,8 +71,10 @@ def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
 @require_safe
 def open_invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Open an invitation, and go on to a page whose address holds no secret."""
-    found = invitations.find(secret)
+    address = address_of(request)
+    found = None if guesses.too_many(address) else invitations.find(secret)
     if found is None:
+        guesses.wrong(address)
         return no_link(request)
     response = redirect("outside:send", found.pk)
     visits.remember(request, response, found.pk)

@@ -19,12 +19,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from posthouse.accounts.models import User
 from posthouse.audit import log as audit
 from posthouse.cluster.access import at_master
-from posthouse.outside import links, visits
+from posthouse.outside import guesses, links, visits
 from posthouse.outside.forms import PasswordForm, PolicyForm
 from posthouse.outside.views.answers import no_link, private
 from posthouse.packages import access, policies, tree
 from posthouse.packages import contents as package_contents
 from posthouse.packages.states import DOWNLOADS
+from posthouse.web.access import address_of
 
 FILES = 200
 
@@ -37,8 +38,10 @@ def open_link(request: HttpRequest, secret: str) -> HttpResponse:
 
     Whatever is wrong with a link, the answer is the same.
     """
-    link = links.find(secret)
+    address = address_of(request)
+    link = None if guesses.too_many(address) else links.find(secret)
     if link is None:
+        guesses.wrong(address)
         return no_link(request)
     form = PasswordForm(request.POST if request.method == "POST" else None)
     if link.password:
@@ -66,6 +69,8 @@ def package(request: HttpRequest, link_id: UUID) -> HttpResponse:
     context = {
         "package": shown,
         "link": link,
+        "ends": min((end for end in (link.expires_at, shown.expires_at) if end), default=None),
+        "several": shown.file_count > 1,
         "page": files,
         "lines": tree.lines((file.path, file) for file in files.object_list),
         "download_place": f"{DOWNLOADS}{shown.pk}/",

@@ -41,6 +41,8 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
     files = Paginator(package.files.all(), FILES).get_page(request.GET.get("page"))
     deliveries = access.told_of(user, package).select_related("recipient", "home").order_by("recipient__name", "pk")
     downloads = package.downloads.select_related("user", "file", "delivery__recipient").order_by("-started_at")
+    # Files that came together in a zip file of some stand in its row.
+    downloads = downloads.filter(Q(file=None) | Q(chosen=""))
     if not mine:
         downloads = downloads.filter(user=user)
     return render(
@@ -50,6 +52,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             "package": package,
             "mine": mine,
             "fetchable": package.is_open,
+            "choosable": package.is_open and package.file_count > 1,
             "delivery": access.delivery(user, package.pk),
             "named": list(deliveries[:NAMED]),
             "recipient_count": deliveries.count(),

@@ -53,7 +53,17 @@ document.addEventListener("click", (event) => {
   if (!address?.startsWith(section.dataset.downloads)) return;
   event.preventDefault();
   const what = address.slice(section.dataset.downloads.length);
-  const act = () => (what === "all.zip" ? saveAll() : saveOne(what));
+  when(() => (what === "all.zip" ? saveZip(contents.files) : saveOne(what)));
+});
+
+document.getElementById("tree-form")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const chosen = new Set(new FormData(event.target).getAll("file").map(Number));
+  if (chosen.size) when(() => saveZip(contents.files.filter((file) => chosen.has(file.number))));
+});
+
+/** Do something now, or as soon as the passphrase was typed. */
+function when(act) {
   if (key) {
     act();
     return;
@@ -61,7 +71,7 @@ document.addEventListener("click", (event) => {
   wanted = act;
   say("Type the passphrase first: the files are decrypted with it.");
   field.focus();
-});
+}
 
 window.addEventListener("beforeunload", (event) => {
   if (running) event.preventDefault();
@@ -85,8 +95,8 @@ function saveOne(id) {
   run(name, openSize(file.size) ?? 0, (count, signal) => count(piecesOf(file, signal)));
 }
 
-function saveAll() {
-  const members = contents.files.map((file) => ({ ...file, sealed: file, size: openSize(file.size) ?? 0 }));
+function saveZip(files) {
+  const members = files.map((file) => ({ ...file, sealed: file, size: openSize(file.size) ?? 0 }));
   run(contents.zip, zipSize(members), (count, signal) =>
     count(zip(members, (member) => piecesOf(member.sealed, signal), new Date(contents.closed))),
   );
