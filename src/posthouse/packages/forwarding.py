@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from posthouse.accounts import permissions
+from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
 from posthouse.packages import access, drafts
 from posthouse.packages.drafts import Refused, Terms
@@ -32,6 +33,8 @@ def forward(
     """
     if not permissions.may(user, permissions.FORWARD):
         raise Refused({"files": [permissions.FORWARD.refusal]})
+    if complaint := EncryptionRule.in_force().complaint(encrypted=package.encrypted):
+        raise Refused({"files": [complaint]})
     with transaction.atomic():
         # Locked, so that its bytes are not given up before the new package has them too.
         locked = Package.objects.select_for_update().filter(pk=package.pk).first()
