@@ -176,6 +176,34 @@ def test_a_flipped_byte_and_a_lost_end_are_noticed(
     assert not (target / "rushes" / "two.bin").exists()
 
 
+def test_people_outside_fetch_by_their_link(cluster: Cluster, folder: Path, secrets: list[str], tmp_path: Path) -> None:
+    paris, _ = cluster
+    envelope, key = sealing.seal_package(PASSPHRASE)
+    plan = folder / "two.bin"
+    with paris.client() as alice:
+        alice.log_in("alice", PASSWORD)
+        alice.get("packages/new")
+        call = {
+            "title": "For Nora",
+            "recipients": ["nora@outside.example"],
+            "files": [{"path": "two.bin", "size": envelopes.sealed_size(plan.stat().st_size)}],
+            "envelope": envelope.members(),
+            "link": {"password": PASSWORD},
+        }
+        draft = alice._draft(alice.post_json("packages/new", call), 201)
+        alice.upload(draft, {"two.bin": plan}, key=key)
+    mails = "SELECT secret FROM notices_outgoingmail WHERE \"to\" = 'nora@outside.example'"
+    link = f"{paris.address}link/{paris.query(mails)[0][0]}"
+    there = ["--server", paris.address, "--certificate", str(paris.certificate)]
+    paris.run("fetch", *there, *secrets, "--into", str(tmp_path / "here"), link)
+    assert (tmp_path / "here" / "two.bin").read_bytes() == plan.read_bytes()
+    (tmp_path / "password").write_text("a guess of mine\n")
+    done = paris.run("fetch", *there, *secrets, "--into", str(tmp_path / "no"), link, check=False)
+    assert "This is not the password of the link." in done.stderr
+    done = paris.run("fetch", *there, *secrets, "--into", str(tmp_path / "no"), link[:-1], check=False)
+    assert "This link is not good." in done.stderr
+
+
 def test_always_refuses_the_command_line_too(cluster: Cluster, folder: Path, secrets: list[str]) -> None:
     paris, _ = cluster
     paris.execute(

@@ -145,7 +145,7 @@ def test_from_one_browser_to_another_by_way_of_two_servers(
 
 def test_where_no_service_worker_may_be_it_is_saved_in_another_way(page: Page, paris: RealServer, folder: Path) -> None:
     log_in(page, paris, "alice")
-    compose(page, paris, "Stored first", "alice")
+    compose(page, paris, "Stored first", "dora")
     page.set_input_files("#folder-input", folder)
     send(page, "Stored first")
     unlock(page)
@@ -156,7 +156,7 @@ def test_where_no_service_worker_may_be_it_is_saved_in_another_way(page: Page, p
 
 def test_a_suggested_passphrase_is_a_good_one(page: Page, paris: RealServer, folder: Path) -> None:
     log_in(page, paris, "alice")
-    compose(page, paris, "Suggested", "alice", passphrase="")
+    compose(page, paris, "Suggested", "dora", passphrase="")
     page.get_by_role("button", name="Suggest one").click()
     suggested = page.get_by_label("Passphrase", exact=True).input_value()
     assert re.fullmatch(r"([a-z2-9]{4}-){4}[a-z2-9]{4}", suggested)
@@ -213,7 +213,7 @@ def test_an_upload_that_was_interrupted_goes_on_and_another_file_is_noticed(
 def test_a_flipped_byte_is_noticed(own: BrowserContext, paris: RealServer, folder: Path) -> None:
     page = own.new_page()
     log_in(page, paris, "alice")
-    compose(page, paris, "Flipped", "alice")
+    compose(page, paris, "Flipped", "dora")
     page.set_input_files("#files-input", folder / "plan.txt")
     send(page, "Flipped")
     store = paris.folder / "data" / "store"

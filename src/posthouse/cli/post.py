@@ -38,7 +38,7 @@ class Place:
     user: str = ""
     certificate: Path | None = None
     password_file: Path | None = None
-    """The first line of it is the password; without one it is asked for."""
+    """The first line of it is the password, of a link if there is no user; without one it is asked for."""
 
     def client(self) -> Client:
         """Return a client that is logged in if there is a user. Raises Stop."""
@@ -100,7 +100,7 @@ def go_on(place: Place, package: str, paths: list[Path], passphrase: Callable[[]
 def fetch(place: Place, package: str, asked: list[str], folder: Path, passphrase: Callable[[], str], say: Say) -> None:
     """Fetch a package, or some of its files, into a folder. What is there already is left as it is. Raises Stop."""
     with place.client() as client, _as_stop():
-        found = fetching.contents(client, _contents_address(client, package))
+        found = fetching.contents(client, _contents_address(client, place, package))
         key = _key(found.envelope, passphrase)  # before a byte is fetched
         todo = [file for file in fetching.wanted(found.files, asked) if not _is_there(folder, file, say)]
         say(f"“{found.title}”: {len(todo):,} file{'' if len(todo) == 1 else 's'} to fetch.")
@@ -153,14 +153,16 @@ def _id(package: str) -> str:
     return str(found[0])
 
 
-def _contents_address(client: Client, package: str) -> str:
+def _contents_address(client: Client, place: Place, package: str) -> str:
     """Return where a package is described: one's own, or one that a link for people outside opens."""
     if "/link/" in package:
         page = client.get(package)
         if page.status != 200:
             raise Stop("This link is not good. It may have ended, or a part of it was cut off.")
         if "/visit/" not in page.url:
-            raise Stop("This link asks for a password of its own. Open it in a browser.")
+            page = client.fill_in(page, {"password": secret(place.password_file, "Password of the link")})
+        if "/visit/" not in page.url:
+            raise Stop("This is not the password of the link. After many wrong ones none is taken for a while.")
         return urlsplit(page.url).path.rstrip("/") + "/contents"
     return f"packages/{_id(package)}/contents"
 
