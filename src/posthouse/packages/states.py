@@ -59,10 +59,11 @@ def of(package: Package, url: str, again: str) -> dict[str, Any]:
 
 def _mark(files: list[dict[str, Any]], arriving: dict[str, UUID | None]) -> None:
     begun = [file for file in files if file["upload"] and 0 < file["offset"] < file["size"]]
-    known = Blob.objects.in_bulk([blob for file in begun[:MARKED] if (blob := arriving[file["id"]])])
+    known = Blob.objects.in_bulk([one for file in begun[:MARKED] if (one := arriving[file["id"]])])
     for file in files:
         file["marks"] = []
     for file in begun:
-        if blob := known.get(arriving[file["id"]]):
+        found = arriving[file["id"]]
+        if found and (blob := known.get(found)):
             with suppress(StoreError):  # whoever goes on with the upload will be told
                 file["marks"] = marks.of(blob, file["offset"])

@@ -14,7 +14,10 @@ test("CRC-32 is that of everybody else, in one piece or in several", () => {
 
 async function made(members, contents) {
   const parts = [];
-  for await (const piece of zip(members, contents, new Date("2026-03-04T05:06:08Z"))) parts.push(Buffer.from(piece));
+  for await (const piece of zip(members, contents, new Date("2026-03-04T05:06:08Z"))) {
+    parts.push(Buffer.from(piece)); // a copy
+    structuredClone(piece, { transfer: [piece.buffer] }); // as it goes to a service worker
+  }
   return Buffer.concat(parts);
 }
 
@@ -28,6 +31,8 @@ test("a zip file has the size that was told beforehand", async () => {
   assert.equal(whole.readUInt32LE(0), 0x04034b50);
   assert.equal(whole.readUInt32LE(whole.length - 22), 0x06054b50);
   assert.equal(whole.readUInt16LE(whole.length - 12), 3);
+  const directory = whole.readUInt32LE(whole.length - 6);
+  assert.equal(whole.readUInt32LE(directory), 0x02014b50, "the directory is where the end says");
 });
 
 test("files beyond 4 GiB, and very many, get long fields", () => {

@@ -97,7 +97,7 @@ export function zipSize(members) {
 }
 
 /**
- * Yield the bytes of a zip file.
+ * Yield the bytes of a zip file. Whoever takes a piece may give it away: its length is not asked for afterwards.
  * @param members {path, size}
  * @param contents (member) => an async iterable of its bytes
  * @param moment the time that the files get
@@ -108,6 +108,8 @@ export async function* zip(members, contents, moment) {
   for (const member of members) {
     const name = text.encode(member.path);
     const head = local(name, member.size, moment);
+    const start = offset;
+    offset += head.length + member.size;
     yield head;
     let crc = 0;
     for await (const piece of contents(member)) {
@@ -115,9 +117,9 @@ export async function* zip(members, contents, moment) {
       yield piece;
     }
     const tail = descriptor(crc, member.size);
+    offset += tail.length;
     yield tail;
-    entries.push({ name, size: member.size, moment, offset, crc });
-    offset += head.length + member.size + tail.length;
+    entries.push({ name, size: member.size, moment, offset: start, crc });
   }
   let size = 0;
   for (const entry of entries) {
