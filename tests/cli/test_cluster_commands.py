@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from posthouse.cli import cluster_state
+from posthouse.cli.errors import Stop
 from posthouse.cli.local import LocalServer, free_port
 
 
@@ -58,3 +63,33 @@ def test_the_server_list_and_the_history_can_be_read_by_programs(server: LocalSe
     assert json.loads(server.run("cluster", "history", "--json").stdout) == {"runs": []}
     assert json.loads(server.run("cluster", "test", "--json").stdout) == {"ok": True, "servers": []}
     assert "Stand-alone" in server.run("cluster", "status").stdout
+
+
+@dataclass
+class WaitingRun:
+    """A sync that nobody does, or that is begun and ended at last."""
+
+    looks: int | None = None
+    ended_at: datetime | None = None
+    started_at: datetime | None = None
+    server = SimpleNamespace(name="tokyo")
+
+    def refresh_from_db(self) -> None:
+        if self.looks is not None:
+            self.looks -= 1
+            if self.looks <= 0:
+                self.started_at = self.ended_at = datetime.now(UTC)
+
+
+def test_who_waits_for_a_sync_that_nobody_does_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster_state, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(cluster_state, "HINT_SECONDS", 0.05)
+    cluster_state._wait(WaitingRun(looks=1), None)
+    assert capsys.readouterr().err == "", "one that is done at once needs no hint"
+
+    monkeypatch.setattr(cluster_state, "WAIT_SECONDS", 0.3)
+    with pytest.raises(Stop, match="Is the server running"):
+        cluster_state._wait(WaitingRun(), None)
+    assert capsys.readouterr().err == "The sync of tokyo has not begun yet. Is this server running?\n", "once"

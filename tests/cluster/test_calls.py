@@ -275,6 +275,18 @@ def test_the_alternate_address_is_tried_when_the_first_cannot_be_reached(far_sid
     assert calls.places(far_side)[0].port != far_side.port, "and comes first for a while"
 
 
+def test_when_both_addresses_fail_both_are_named(far_side: Server) -> None:
+    far_side.alternate_address = "no-such-host.invalid"
+    far_side.port = free_port()
+    with pytest.raises(NoConnection) as failed:
+        calls.call(far_side, "POST", "x")
+    assert f"no server runs at its port {far_side.port}" in failed.value.message
+    assert "The other address does not lead there either: The name no-such-host.invalid" in failed.value.message
+    far_side.host = "nor-this-one.invalid"
+    with pytest.raises(NameUnknown):
+        calls.call(far_side, "POST", "x")
+
+
 def test_nobody_listening_and_unknown_names_are_told_apart(far_side: Server) -> None:
     far_side.port = free_port()
     with pytest.raises(NoConnection, match="no server runs at its port"):

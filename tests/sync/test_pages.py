@@ -156,9 +156,13 @@ def test_a_sync_is_started_and_followed(web: Client, slave: Server) -> None:
         assert words in live
     Run.objects.update(state=State.DONE)
     Copy.objects.update(status=Copy.Status.OK, reason="")
+    Server.objects.filter(pk=slave.pk).update(seats_used=3, seats_limit=10)
     ended = text(web, reverse("sync:status", args=[slave.id]))
     assert "OK" in ended
     assert "every 1s" not in ended
+    assert f'<div id="seats-{slave.id}" hx-swap-oob="true"> 3 of 10' in ended, "what it told of itself"
+    assert '<div id="attention" hx-swap-oob="true">' in ended
+    assert "OUT OF SYNC" not in ended, "so the bar above the page is right again, too"
 
 
 def test_the_history_tells_what_each_sync_did(web: Client, slave: Server) -> None:
@@ -241,6 +245,19 @@ def test_people_are_sent_to_the_alternate_address_if_that_is_chosen(web: Client,
     web.post(there, FORM | {"alternate": "send.tokyo.example", "links": "alternate"})
     slave.refresh_from_db()
     assert (slave.alternate_address, slave.link_address) == ("send.tokyo.example", "alternate")
+
+
+@pytest.mark.parametrize(
+    "name", ["cluster:add", "cluster:edit", "cluster:remove", "sync:configure", "sync:history", "sync:hold"]
+)
+def test_a_slave_says_where_it_is_done_and_leads_to_the_same_page_there(web: Client, tokyo: Server, name: str) -> None:
+    """M3."""
+    Server.objects.filter(is_self=True).update(role=Server.Role.SLAVE)
+    Server.objects.filter(pk=tokyo.pk).update(role=Server.Role.MASTER)
+    args = [tokyo.pk] if name in {"cluster:edit", "cluster:remove", "sync:hold"} else []
+    for answer in (web.get(reverse(name, args=args)), web.post(reverse(name, args=args))):
+        assert answer.status_code == 403
+        assert f'<a href="https://tokyo.example{reverse(name, args=args)}">Go to tokyo</a>' in answer.content.decode()
 
 
 def test_only_a_slave_shows_reset_and_a_master_is_not_converted(web: Client, slave: Server) -> None:

@@ -14,6 +14,8 @@ from posthouse.cli.errors import Stop
 
 WAIT_SECONDS = 600.0
 LOOK_SECONDS = 0.1
+HINT_SECONDS = 10.0
+"""When nobody has begun by then, the server may not be running."""
 NOTHING = "-"
 MOST_RUNS = 10_000
 
@@ -139,10 +141,13 @@ def history(
 
 def _wait(run: Any, show: Callable[[Any], None] | None) -> None:
     """Wait for the end of a sync. Raises Stop when it does not come."""
-    end = time.monotonic() + WAIT_SECONDS
+    end, hint = time.monotonic() + WAIT_SECONDS, time.monotonic() + HINT_SECONDS
     while run.ended_at is None:
         if time.monotonic() > end:
             raise Stop(f"The sync has not ended after {WAIT_SECONDS:.0f} s. Is the server running?")
+        if run.started_at is None and time.monotonic() > hint:
+            hint = end
+            typer.echo(f"The sync of {run.server.name} has not begun yet. Is this server running?", err=True)
         if show is not None:
             show(run)
         time.sleep(LOOK_SECONDS)

@@ -22,7 +22,9 @@ def at_master(view: View) -> View:
         if servers.this().role != Server.Role.SLAVE:
             return view(request, *args, **kwargs)
         master = servers.master()
-        context = {"master": master, "url": servers.page(master, "sync:servers") if master else ""}
+        found = request.resolver_match
+        url = servers.page(master, found.view_name, **found.kwargs) if master and found else ""
+        context = {"master": master, "url": url}
         return render(request, "cluster/at_master.html", context, status=403)
 
     return guarded

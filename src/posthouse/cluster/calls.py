@@ -173,17 +173,29 @@ def _error(status: int, sentence: str, code: str, kind: str) -> CallError:
 def _by_any_way(server: Server, once: Any) -> Reply:
     """Try the addresses in turn; remember for a while that the first one could not be reached."""
     ways = places(server)
+    failed: list[NoConnection] = []
     for number, place in enumerate(ways, 1):
         try:
             reply: Reply = once(place)
-        except NoConnection:
+        except NoConnection as error:
+            failed.append(error)
             if number == len(ways):
-                raise
+                raise _nowhere(failed) from error
         else:
             if number > 1 and place != Place(server.host, server.port, server.tls_pin):
                 _detours[server.id] = time.monotonic() + DETOUR_SECONDS
             return reply
     raise AssertionError("a server has at least one address")
+
+
+def _nowhere(failed: list[NoConnection]) -> NoConnection:
+    """Return the error that says of each address why it does not lead to the server."""
+    first, *others = failed
+    if not others:
+        return first
+    kind = type(first) if all(type(other) is type(first) for other in others) else NoConnection
+    more = " ".join(other.message for other in others)
+    return kind(f"{first.message} The other address does not lead there either: {more}")
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

@@ -62,9 +62,9 @@ def from_settings() -> dict[str, Any]:
     return {"name": options.name, "host": options.host, "port": options.port, "namespace": options.namespace}
 
 
-def page(server: Server, name: str, *args: Any) -> str:
+def page(server: Server, name: str, *args: Any, **kwargs: Any) -> str:
     """Return the absolute address that the page called `name` has on a server."""
-    path = reverse(name, args=args).removeprefix(settings.POSTHOUSE.prefix)
+    path = reverse(name, args=args, kwargs=kwargs).removeprefix(settings.POSTHOUSE.prefix)
     return f"{server.origin}{server.namespace.rstrip('/')}{path}"
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from posthouse.audit import log
 from posthouse.cluster import identity, servers
+from posthouse.cluster.access import at_master
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.sync import listing, runs
@@ -60,7 +61,7 @@ def sync(request: HttpRequest, server_id: UUID) -> HttpResponse:
     return redirect("sync:servers")
 
 
-@administrator_required
+@at_master
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """Show the syncs that were, newest first."""
