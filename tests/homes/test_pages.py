@@ -229,7 +229,9 @@ def test_explain_shows_each_rule_and_each_field(boss: Client, paris: Server, tok
     assert page.count("Does not match") == 1
     page = get(boss, "explain", q="guest@asia.example")
     assert "Nobody has an account" in page
-    assert "as an external recipient or sender" in page
+    assert "guest@asia.example as an external recipient" in page
+    assert "was invited to send uploads to the inviter&#x27;s home server" in page
+    assert "3. Outside" in page
     assert "rio, by the rule Outside." in page
     assert "&lt;script&gt;" in page
     assert "paris, the default server: no rule matches." in page

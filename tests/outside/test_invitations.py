@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.audit.models import Event
+from posthouse.homes.external import homes_of_external
+from posthouse.homes.models import Rule
 from posthouse.notices.models import OutgoingMail
 from posthouse.outside import invitations
 from posthouse.outside.models import Invitation
@@ -158,3 +160,21 @@ def test_who_may_not_invite_is_told(client, alice):
 def test_an_invitation_ends_with_its_day(invited):
     with time_machine.travel(timezone.now() + timedelta(days=7, seconds=1)):
         assert invitations.find(invited[1]) is None
+
+
+def test_what_somebody_outside_sends_goes_to_the_inviters_server_whatever_the_rules_say(eve, invited, alice, tokyo):
+    """The rules look at recipients outside, not at senders (M9)."""
+    Rule.objects.create(name="Outside", external=True, email_pattern="@outside[.]", home=tokyo, position=1)
+    assert homes_of_external([EVE]) == {EVE: tokyo.pk}
+    send(eve, invited[0])
+    package = Package.objects.get()
+    assert package.origin == alice.home
+    assert [delivery.home for delivery in package.deliveries.all()] == [alice.home]
+
+
+def test_what_comes_by_an_invitation_follows_an_inviter_who_has_moved(eve, invited, alice, tokyo):
+    User.objects.filter(pk=alice.pk).update(home=tokyo)
+    send(eve, invited[0])
+    package = Package.objects.get()
+    assert package.origin.is_self, "the link leads to the server where it was made"
+    assert [delivery.home for delivery in package.deliveries.all()] == [tokyo]

@@ -82,9 +82,14 @@ def faults(page: Page, url: str) -> list[str]:
     page.on("console", lambda message: found.append(f"{url}: {message.text}"))
     page.on("pageerror", lambda error: found.append(f"{url}: {error}"))
     page.goto(url, wait_until="networkidle")
-    found += [f"{url}: axe {violation['id']}" for violation in Axe().run(page).response["violations"]]
+    return found + faults_here(page)
+
+
+def faults_here(page: Page) -> list[str]:
+    """Return what is wrong with a page as it is now: what axe finds, what sticks out sideways."""
+    found = [f"{page.url}: axe {violation['id']}" for violation in Axe().run(page).response["violations"]]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append(f"{url}: is wider than the screen")
+        found.append(f"{page.url}: is wider than the screen")
     return found
 
 

@@ -87,11 +87,13 @@ def explain(
     for story in answer.stories:
         typer.echo(f"{story.title}: {story.outcome}")
         for block in story.blocks:
-            typer.echo(f"  {block.name} (to {block.home}): {VERDICTS[block.verdict]}")
+            typer.echo(f"  {block.place}. {block.name} (to {block.home}): {VERDICTS[block.verdict]}")
             for line in block.lines:
                 value = f"{line.before}[{line.hit}]{line.after}" if line.matched else line.before + line.after
                 note = f" ({line.note})" if line.note else ""
                 typer.echo(f"    {'ok    ' if line.matched else 'no    '}{line.field} {line.pattern}: {value}{note}")
+        if story.note:
+            typer.echo(f"  {story.note}")
 
 
 @app.command()

@@ -8,15 +8,12 @@ from typing import Any
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.homes import examples, facts, ruleset, standing
-from posthouse.homes.engine import DN, EMAIL, GROUP, LDAP, LOGIN, Check, Engine, Explanation, Person
+from posthouse.homes.engine import Check, Engine, Explanation, Person
 from posthouse.homes.models import Rule
 
-LABELS = {
-    EMAIL: "Email address",
-    LOGIN: "User name",
-    GROUP: "Active Directory group",
-    DN: "Active Directory DN",
-}
+SENDER = (
+    "Somebody outside who was invited to send uploads to the inviter's home server: the rules do not look at senders."
+)
 SHORT = 300
 """Characters of a value that are shown around what matched."""
 
@@ -39,6 +36,8 @@ class Line:
 class Block:
     """One rule, and how it came out."""
 
+    place: int
+    """Where it stands among all rules, counted from 1."""
     name: str
     home: str
     verdict: str
@@ -54,6 +53,7 @@ class Story:
     outcome: str
     home: str
     blocks: list[Block]
+    note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -97,9 +97,9 @@ def _of_user(user: User, rows: list[Rule], engine: Engine) -> Story:
 
 def _of_external(email: str, rows: list[Rule], engine: Engine) -> Story:
     explained = engine.explain(Person(email))
-    otherwise = "downloads from the sender's home server, and uploads to the inviter's"
-    outcome, home = _outcome(explained, rows, otherwise)
-    return Story(f"{email} as an external recipient or sender", outcome, home, _blocks(rows, explained, external=True))
+    outcome, home = _outcome(explained, rows, "downloads from the sender's home server")
+    blocks = _blocks(rows, explained, external=True)
+    return Story(f"{email} as an external recipient", outcome, home, blocks, SENDER)
 
 
 def _of_nobody(text: str, rows: list[Rule], engine: Engine) -> Story:
@@ -125,22 +125,27 @@ def _outcome(explained: Explanation, rows: list[Rule], otherwise: str) -> tuple[
 def _blocks(rows: list[Rule], explained: Explanation, *, external: bool) -> list[Block]:
     steps = {step.rule.id: step for step in explained.steps}
     blocks = []
-    for row in rows:
+    for place, row in enumerate(rows, 1):
         if row.external != external:
             continue
         step = steps.get(row.id)
         if step is None:
-            lines = [Line(name, pattern, False, "", "", "", "not tried") for name, pattern in row.conditions]
-            blocks.append(Block(row.name, row.home.name, "removed", lines))
+            lines = [Line(_label(name), pattern, False, "", "", "", "not tried") for name, pattern in row.conditions]
+            blocks.append(Block(place, row.name, row.home.name, "removed", lines))
             continue
         verdict = "decides" if step.decided else "late" if step.matched else "no"
-        blocks.append(Block(row.name, row.home.name, verdict, [_line(check) for check in step.checks]))
+        # The engine has the conditions in the order of the row, with the names of LDAP fields in lower case.
+        checks = zip(row.conditions, step.checks, strict=True)
+        lines = [_line(_label(name), check) for (name, _), check in checks]
+        blocks.append(Block(place, row.name, row.home.name, verdict, lines))
     return blocks
 
 
-def _line(check: Check) -> Line:
-    name = check.condition.field
-    label = LABELS.get(name) or f"LDAP field {name.removeprefix(LDAP)}"
+def _label(name: str) -> str:
+    return name.removesuffix(" regex")
+
+
+def _line(label: str, check: Check) -> Line:
     note = ""
     if not check.value:
         note = (

@@ -1,4 +1,8 @@
-"""Where people outside, who have no account, send and receive (R40-R42, M9)."""
+"""Where people outside, who have no account, send and receive (R40-R42, M9).
+
+Rules look at recipients only. Somebody outside who sends was invited by a user, and what he sends is that user's own
+package: it goes up to the server of the inviter, and no rule is asked. So there is nothing here about senders.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,7 @@ from posthouse.homes.engine import Person
 def home_of_external(email: str) -> Server | None:
     """Return the home server that the external rules give an e-mail address, on the master and on slaves.
 
-    None: no external rule matches. Then recipients download from the sender's home server, and senders upload to the
-    inviter's.
+    None: no external rule matches. Then recipients download from the sender's home server.
     """
     home = homes_of_external([email])[email]
     return Server.objects.get(pk=home) if home else None

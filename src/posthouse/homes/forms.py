@@ -51,7 +51,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it tak
         model = Rule
         fields = ["name", "external", *PATTERNS, "home"]
         help_texts = {
-            "external": "For recipients and senders without an account. Only the email address regex counts for them.",
+            "external": "For recipients without an account. Only the email address regex counts for them.",
             "email_pattern": "For example @asia[.]example[.]com$",
             "login_pattern": "The name with which the user logs in. For example ^tokyo-",
             "group_pattern": "Matches when any group of the user does, nested ones too. For example ^Asia Staff$",

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from posthouse.audit import log as audit
@@ -46,14 +47,31 @@ def _list(request: HttpRequest, form: RuleForm | None = None, default: DefaultFo
     for failure in examples.failures():
         failed.setdefault(failure.rule, []).append(failure.sentence)
     context |= {
+        "focus": _focus(request, context["rules"]),
         "form": form or RuleForm(),
         "open": form is not None,
         "default": default or DefaultForm(instance=chosen),
         "problem": standing.default_problem(),
         "failed": failed,
-        "outdated": facts.outdated(ruleset.in_force().people).exists(),
+        "outdated": _outdated(),
     }
     return render(request, "homes/rules.html", context)
+
+
+def _focus(request: HttpRequest, shown: list[Rule]) -> tuple[str, UUID] | None:
+    """Return which button has the focus after a rule was moved by it, so that it can be pressed again."""
+    for place, rule in enumerate(shown, 1):
+        if str(rule.pk) == request.GET.get("moved"):
+            way = "up" if request.GET.get("to") == "up" else "down"
+            way = "down" if place == 1 else "up" if place == len(shown) else way
+            return way, rule.pk
+    return None
+
+
+def _outdated() -> bool:
+    """Whether there may be somebody whom Recalculate would move."""
+    engine = ruleset.in_force().people
+    return bool(engine.rules or engine.default) and facts.outdated(engine).exists()
 
 
 @rules_at_master
@@ -134,11 +152,20 @@ def move(request: HttpRequest, rule_id: UUID) -> HttpResponse:
             return ""
         return f"The home server rule {rule.name} stands at place {ordering.place_of(rule.pk)} now."
 
-    return _change(request, "homes.rule_moved", act, rule)
+    return _change(request, "homes.rule_moved", act, rule, {"moved": str(rule.pk), "to": to})
 
 
-def _change(request: HttpRequest, action: str, act: Callable[[], str], rule: Rule | None = None) -> HttpResponse:
-    """Change the rules; when examples would fail, ask first. `act` returns what it did as a sentence, or nothing."""
+def _change(
+    request: HttpRequest,
+    action: str,
+    act: Callable[[], str],
+    rule: Rule | None = None,
+    query: dict[str, str] | None = None,
+) -> HttpResponse:
+    """Change the rules; when examples would fail, ask first. `act` returns what it did as a sentence, or nothing.
+
+    The list is shown then, with the query.
+    """
     try:
         with examples.changing(confirmed="confirmed" in request.POST):
             said = act()
@@ -150,7 +177,7 @@ def _change(request: HttpRequest, action: str, act: Callable[[], str], rule: Rul
         return render(request, "homes/unmet.html", context, status=409)
     if said:
         messages.success(request, f"{said} {RECALCULATE}")
-    return redirect("homes:rules")
+    return redirect(reverse("homes:rules", query=query))
 
 
 @rules_at_master
