@@ -20,6 +20,8 @@ ALL = (
     "relay-line",
     "relay-rate",
     "rules",
+    "homes",
+    "directory",
     "sync-first",
     "sync-change",
 )

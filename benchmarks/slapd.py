@@ -169,6 +169,7 @@ class Slapd:
         self._run(
             "openssl",
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost"),
             *("-keyout", str(self.folder / "tls.key"), "-out", str(self.folder / "tls.crt")),
         )
 

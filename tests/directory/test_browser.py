@@ -13,7 +13,8 @@ from posthouse.jobs.models import State
 from tests.conftest import make_user
 from tests.directory.certificates import Authority
 from tests.directory.conftest import connect
-from tests.web.test_browser import DESK, PHONE, Visit, faults, visit
+from tests.web.looks import look, look_here
+from tests.web.test_browser import Visit, visit
 
 __all__ = ["visit"]  # the fixture
 
@@ -88,21 +89,30 @@ def company(paris: object, alice: User, authority: Authority) -> Connection:
     return connection
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(DESK, "dark"), (PHONE, "light")])
-def test_the_pages_are_accessible_and_within_their_policy(
-    visit: Visit, admin: User, company: Connection, size: tuple[int, int], scheme: str
-) -> None:
+def test_the_pages_without_a_directory_are_accessible(visit: Visit, admin: User) -> None:
+    def walk(page: Page, address: str) -> list[str]:
+        found = look(page, address + reverse("directory:list"), "directories-empty")
+        page.goto(address + reverse("directory:new"))
+        page.get_by_label("Host names or IP addresses").fill("not a host")
+        page.get_by_role("button", name="Save").click()
+        page.get_by_text("This field is required.").first.wait_for()
+        return found + look_here(page, "directory-errors")
+
+    assert visit(walk, admin) == []
+
+
+def test_the_pages_are_accessible_and_within_their_policy(visit: Visit, admin: User, company: Connection) -> None:
     preview = Run.objects.get(kind=Run.Kind.PREVIEW)
     names = ("show", "edit", "test", "history", "conflicts", "remove")
-    places = [
-        reverse("directory:list"),
-        reverse("directory:new"),
-        *(reverse(f"directory:{name}", args=[company.pk]) for name in names),
-        f"{reverse('directory:test', args=[company.pk])}?lines=1",
-        reverse("directory:preview", args=[company.pk, preview.pk]),
-    ]
+    places = {
+        "list": reverse("directory:list"),
+        "new": reverse("directory:new"),
+        **{name: reverse(f"directory:{name}", args=[company.pk]) for name in names},
+        "lines": f"{reverse('directory:test', args=[company.pk])}?lines=1",
+        "preview": reverse("directory:preview", args=[company.pk, preview.pk]),
+    }
 
-    def look(page: Page, address: str) -> list[str]:
-        return [fault for place in places for fault in faults(page, address + place)]
+    def walk(page: Page, address: str) -> list[str]:
+        return [fault for name, place in places.items() for fault in look(page, address + place, f"directory-{name}")]
 
-    assert visit(look, admin, size, scheme) == []
+    assert visit(walk, admin) == []

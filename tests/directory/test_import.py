@@ -12,7 +12,7 @@ from posthouse.accounts.signals import people_changed
 from posthouse.cluster.models import Server
 from posthouse.directory.models import Connection
 from tests.directory.conftest import counts, imported
-from tests.directory.slapd import BASE
+from tests.directory.slapd import BASE, Slapd
 
 PEOPLE = f"ou=people,{BASE}"
 
@@ -59,6 +59,22 @@ def test_rules_are_told_names_of_groups_through_groups_and_fields(connection: Co
     assert entries["dora"].fields == {"departmentnumber": ["Europe", "Sales"]}
 
 
+def test_where_lists_of_members_may_not_be_read_people_and_groups_tell_by_memberof(
+    connection: Connection, ldap: Slapd
+) -> None:
+    ldap.stop()
+    text = ldap.configuration.read_text()
+    ldap.configuration.write_text(text.replace("access to * by", "access to attrs=member by * none\naccess to * by", 1))
+    ldap.start()
+    # The overlay writes memberOf when a list of members is changed while it runs.
+    ldap.modify(f"cn=europe,ou=groups,{BASE}", member=[f"uid=cleo,{PEOPLE}"])
+    ldap.modify(f"cn=sales,ou=groups,{BASE}", member=[f"uid=dora,{PEOPLE}"])
+    ldap.modify(f"cn=sales,ou=groups,{BASE}", member=[f"cn=europe,ou=groups,{BASE}"])
+    imported(connection)
+    assert users()["cleo"].entry.groups == ["europe", "sales"]
+    assert users()["anna"].entry.groups == []
+
+
 def test_when_nothing_has_changed_nothing_is_written(connection: Connection, told: list[set[UUID]]) -> None:
     imported(connection)
     before = list(User.objects.values()), list(Entry.objects.values())
@@ -69,3 +85,23 @@ def test_when_nothing_has_changed_nothing_is_written(connection: Connection, tol
         assert run.full == full
     assert (list(User.objects.values()), list(Entry.objects.values())) == before
     assert told == []
+
+
+def test_rules_are_asked_again_only_for_whom_something_has_changed_that_they_may_read(
+    connection: Connection, ldap: Slapd, told: list[set[UUID]]
+) -> None:
+    imported(connection)
+    told.clear()
+    ldap.modify(f"uid=dora,{PEOPLE}", displayName=["Dora Neumann"])
+    assert imported(connection).changed == 1
+    assert told == []
+    ldap.modify(f"uid=dora,{PEOPLE}", departmentNumber=["Film"])
+    ldap.modify(f"uid=anna,{PEOPLE}", mail=["anna@example.org"])
+    ldap.modify(f"uid=bert,{PEOPLE}", displayName=["Bert Other"])
+    imported(connection)
+    found = users()
+    assert told == [{found["dora"].pk, found["anna"].pk}]
+    told.clear()
+    ldap.modify(f"cn=europe,ou=groups,{BASE}", member=[f"uid=dora,{PEOPLE}"])
+    imported(connection)
+    assert told == [{found["bert"].pk}]

@@ -70,6 +70,8 @@ def test_log_in_works_after_a_new_name_that_was_not_imported_yet(
         ("ann*", "secret of anna"),
         ("anna)(uid=*", "secret of anna"),
         (f"uid=anna,{PEOPLE}", "secret of anna"),
+        (f"anna,{PEOPLE}", "secret of anna"),
+        ("cleo+uid=anna", "secret of anna"),
         ("anna\\2a", "secret of anna"),
         ("nobody", "secret of anna"),
         ("x" * 150, "secret of anna"),
@@ -82,10 +84,13 @@ def test_nobody_else_is_let_in(client: Client, office: Connection, login: str, p
     assert not is_in(client)
 
 
-def test_a_user_name_that_holds_a_filter_finds_nobody_but_itself(office: Connection, ldap: Slapd) -> None:
+def test_a_user_name_that_holds_a_filter_or_a_distinguished_name_finds_nobody_but_itself(
+    office: Connection, ldap: Slapd
+) -> None:
     Entry.objects.all().delete()  # as on a slave, where people are looked for by their user names
     odd = User.objects.get(login="cleo")
-    for login in ("*", "c*", "cleo)(uid=anna", "anna)(|(uid=*", "\\2a"):
+    names = (f"uid=anna,{PEOPLE}", f"anna,{PEOPLE}", "cleo+uid=anna", "anna\\,x", "anna\0")
+    for login in ("*", "c*", "cleo)(uid=anna", "anna)(|(uid=*", "\\2a", *names):
         odd.login = login
         assert signing.check(office, odd, "secret of anna").word == "wrong"
     odd.login = "anna"

@@ -11,8 +11,8 @@ from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.homes.models import Rule
 from tests.homes.conftest import choose_default, from_directory, make_rule
-from tests.sync.test_browser import LOOKS, shoot
-from tests.web.test_browser import DESK, PHONE, Visit, faults, faults_here, visit
+from tests.web.looks import look, look_here
+from tests.web.test_browser import DESK, PHONE, Visit, visit
 
 __all__ = ["visit"]  # the fixture
 
@@ -61,35 +61,26 @@ def errors_of(page: Page, label: str) -> Locator:
     return page.locator(".field", has=page.get_by_label(label).first).locator(".field-errors")
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_the_pages_without_rules_are_accessible(
-    visit: Visit, admin: User, tokyo: Server, size: tuple[int, int], scheme: str
-) -> None:
-    def look(page: Page, address: str) -> list[str]:
-        found = faults(page, address + reverse("homes:rules"))
-        shoot(page, "rules-empty", size, scheme)
+def test_the_pages_without_rules_are_accessible(visit: Visit, admin: User, tokyo: Server) -> None:
+    def walk(page: Page, address: str) -> list[str]:
+        found = look(page, address + reverse("homes:rules"), "rules-empty")
         page.locator("summary", has_text="Create New").click()
-        shoot(page, "rules-create", size, scheme)
+        found += look_here(page, "rules-create")
         page.get_by_label("Email address regex").fill(r"asia\.example$")
         page.get_by_label("User name regex").fill("^(tokyo")
         page.get_by_label("LDAP field name").first.fill("department")
         page.get_by_label("Examples").fill("two words")
         page.get_by_role("button", name="Create", exact=True).click()
         page.get_by_text("Write asia[.]example$ instead.").wait_for()
-        found += faults_here(page)
-        shoot(page, "rules-errors", size, scheme)
+        found += look_here(page, "rules-errors")
         for name in ("explain", "recalculate"):
-            found += faults(page, address + reverse(f"homes:{name}"))
-            shoot(page, f"{name}-empty", size, scheme)
+            found += look(page, address + reverse(f"homes:{name}"), f"{name}-empty")
         return found
 
-    assert visit(look, admin, size, scheme) == []
+    assert visit(walk, admin) == []
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_the_pages_with_many_rules_are_accessible(
-    visit: Visit, admin: User, many: list[Rule], size: tuple[int, int], scheme: str
-) -> None:
+def test_the_pages_with_many_rules_are_accessible(visit: Visit, admin: User, many: list[Rule]) -> None:
     oslo, _, asia, staff, _, guests = many
     places = {
         "rules-many": reverse("homes:rules"),
@@ -102,36 +93,29 @@ def test_the_pages_with_many_rules_are_accessible(
         "explain-name": reverse("homes:explain") + "?q=nobody",
     }
 
-    def look(page: Page, address: str) -> list[str]:
+    def walk(page: Page, address: str) -> list[str]:
         found = []
         for name, place in places.items():
-            found += faults(page, address + place)
-            shoot(page, name, size, scheme)
+            found += look(page, address + place, name)
         page.goto(address + reverse("homes:rules"))
         page.get_by_role("button", name="Move Sound up").click()
         page.get_by_role("heading", name="Examples fail").wait_for()
-        found += faults_here(page)
-        shoot(page, "rules-unmet", size, scheme)
+        found += look_here(page, "rules-unmet")
         return found
 
-    assert visit(look, admin, size, scheme) == []
+    assert visit(walk, admin) == []
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_the_copies_of_a_slave_are_accessible(
-    visit: Visit, admin: User, paris: Server, many: list[Rule], size: tuple[int, int], scheme: str
-) -> None:
+def test_the_copies_of_a_slave_are_accessible(visit: Visit, admin: User, paris: Server, many: list[Rule]) -> None:
     Server.objects.filter(pk=paris.pk).update(role=Server.Role.SLAVE)
     Server.objects.filter(name="tokyo").update(role=Server.Role.MASTER)
 
-    def look(page: Page, address: str) -> list[str]:
-        found = faults(page, address + reverse("homes:rules"))
-        shoot(page, "rules-slave", size, scheme)
-        found += faults(page, address + reverse("homes:explain"))
-        shoot(page, "explain-slave", size, scheme)
+    def walk(page: Page, address: str) -> list[str]:
+        found = look(page, address + reverse("homes:rules"), "rules-slave")
+        found += look(page, address + reverse("homes:explain"), "explain-slave")
         return [fault for fault in found if "403" not in fault]  # what the console says of the second page
 
-    assert visit(look, admin, size, scheme) == []
+    assert visit(walk, admin) == []
 
 
 def test_create_new_reveals_the_form_and_says_beside_a_field_what_is_wrong_and_what_to_write(

@@ -71,6 +71,13 @@ def test_a_directory_pattern_never_matches_somebody_who_is_not_from_a_directory(
     assert home(Person("x@y.example", "x", True), everything, default=PARIS) == PARIS
 
 
+def test_a_name_that_holds_a_piece_of_a_distinguished_name_is_in_no_other_unit() -> None:
+    """Directories escape the commas of a name, so what somebody is called does not look like where he is."""
+    sly = Person("x@y.example", "x", True, dn="CN=x\\,OU=Asia\\,DC=example\\,DC=com,OU=Guests,DC=example,DC=com")
+    assert home(sly, rule(1, TOKYO, dn="OU=Asia,"), default=PARIS) == PARIS
+    assert home(sly, rule(1, TOKYO, dn=",OU=Guests,"), default=PARIS) == TOKYO
+
+
 def test_the_first_rule_that_matches_decides() -> None:
     rules = [rule(1, RIO, email="rio"), rule(2, TOKYO, email="asia"), rule(3, RIO, login="bob")]
     assert home(BOB, *rules, default=PARIS) == TOKYO

@@ -16,6 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from posthouse.accounts.models import User
+from posthouse.audit.log import Who
 from posthouse.cluster.models import Server
 from posthouse.homes import placing, runs
 from posthouse.homes.models import Rule
@@ -23,13 +24,14 @@ from posthouse.packages.models import Package
 from tests.conftest import make_user
 from tests.homes.conftest import choose_default, make_rule
 from tests.homes.test_runs import carry_out, preview, work
-from tests.sync.test_browser import LOOKS, shoot
-from tests.web.test_browser import Visit, faults, faults_here, visit
+from tests.web.looks import look
+from tests.web.test_browser import Visit, visit
 
 __all__ = ["visit"]  # the fixture
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Result = TypeVar("Result")
+BOSS = Who("Admin")
 
 
 def aside(act: Callable[[], Result]) -> Result:
@@ -73,21 +75,19 @@ def new_rules(tokyo: Server, rio: Server) -> None:
     make_rule("Brasil", rio, login_pattern="^brasil")
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_recalculate_is_accessible_in_each_of_its_states(
-    visit: Visit, admin: User, crowd: list[User], tokyo: Server, rio: Server, size: tuple[int, int], scheme: str
+    visit: Visit, admin: User, crowd: list[User], tokyo: Server, rio: Server
 ) -> None:
     new_rules(tokyo, rio)
 
-    def look(page: Page, address: str) -> list[str]:
+    def walk(page: Page, address: str) -> list[str]:
         place = address + reverse("homes:recalculate")
         found = []
 
         def see(name: str, words: str, act: Callable[[], object] = lambda: None) -> None:
             aside(act)
-            found.extend(faults(page, place))
+            found.extend(look(page, place, name))
             expect(page.get_by_text(words).first).to_be_visible()
-            shoot(page, name, size, scheme)
 
         see("recalculate-running", "Looking who would move", lambda: runs.start("Admin"))
         see("recalculate-preview", "42 users would move", work_off)
@@ -99,36 +99,29 @@ def test_recalculate_is_accessible_in_each_of_its_states(
         def fail() -> None:
             Rule.objects.filter(name="Brasil").update(home=rio)
             run = preview()
-            runs.carry_out(run.pk, ADMIN)
-            runs.cancel(run.pk, ADMIN)
+            runs.carry_out(run.pk, BOSS)
+            runs.cancel(run.pk, BOSS)
 
         see("recalculate-failed", "Cancelled by Admin.", fail)
         return found
 
-    from posthouse.audit.log import Who
-
-    ADMIN = Who("Admin")  # noqa: N806
-    assert visit(look, admin, size, scheme) == []
+    assert visit(walk, admin) == []
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
 def test_the_home_server_on_the_pages_of_accounts_is_accessible(
-    visit: Visit, admin: User, crowd: list[User], paris: Server, size: tuple[int, int], scheme: str
+    visit: Visit, admin: User, crowd: list[User], paris: Server
 ) -> None:
     asia, hank = crowd[0], crowd[-1]
 
-    def look(page: Page, address: str) -> list[str]:
-        found = faults(page, address + reverse("accounts:edit", args=[hank.pk]))
+    def walk(page: Page, address: str) -> list[str]:
+        found = look(page, address + reverse("accounts:edit", args=[hank.pk]), "account-by-hand")
         expect(page.get_by_text("set by hand by Ada")).to_be_visible()
-        shoot(page, "account-by-hand", size, scheme)
-        found += faults(page, address + reverse("homes:choose") + f"?id={asia.pk}")
+        found += look(page, address + reverse("homes:choose") + f"?id={asia.pk}", "home-one")
         expect(page.get_by_text("On paris that is 1 sent package.")).to_be_visible()
-        shoot(page, "home-one", size, scheme)
-        found += faults(page, address + reverse("homes:choose") + "?all=on&q=a")
-        shoot(page, "home-many", size, scheme)
+        found += look(page, address + reverse("homes:choose") + "?all=on&q=a", "home-many")
         return found
 
-    assert visit(look, admin, size, scheme) == []
+    assert visit(walk, admin) == []
 
 
 def test_nobody_moves_before_the_preview_was_seen_and_confirmed(
@@ -149,10 +142,10 @@ def test_nobody_moves_before_the_preview_was_seen_and_confirmed(
         row = page.get_by_role("row").filter(has_text="asia01")
         expect(row).to_contain_text("Rule Everybody of the studios in Asia")
         with page.expect_download() as download:
-            page.get_by_role("link", name="Export").click()
+            page.get_by_role("link", name="Export as CSV").click()
         download.value.save_as(tmp_path / "moves.csv")
         assert not aside(lambda: User.objects.filter(home=tokyo).exists())
-        page.get_by_role("button", name="Recalculate").press("Enter")
+        page.get_by_role("button", name="Recalculate: move 42 users").press("Enter")
         expect(page.get_by_text("Moving users")).to_be_visible()
         aside(work_off)
         expect(page.get_by_role("heading", name="42 users moved")).to_be_visible(timeout=10_000)

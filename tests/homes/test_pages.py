@@ -15,9 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posthouse.accounts.models import User
+from posthouse.audit.log import Who
 from posthouse.audit.models import Event
 from posthouse.cluster.models import Server
 from posthouse.homes import runs
+from posthouse.homes.forms import RuleForm
 from posthouse.homes.models import Default, Placement, Rule
 from tests.conftest import make_user
 from tests.homes.conftest import choose_default, from_directory, make_rule
@@ -135,6 +137,17 @@ def test_two_rules_of_one_name_are_refused(boss: Client, tokyo: Server) -> None:
     assert "Another rule has this name." in create(boss, tokyo, email_pattern="b")
     post(boss, "delete", first.pk)
     assert "was created" in create(boss, tokyo, email_pattern="b")
+
+
+def test_a_name_that_was_taken_at_the_same_moment_is_refused_beside_its_field(
+    boss: Client, admin: User, tokyo: Server
+) -> None:
+    form = RuleForm({"name": "Asia", "email_pattern": "a", "home": str(tokyo.pk)})
+    assert form.is_valid()
+    make_rule("asia", tokyo, email_pattern="b")  # by another administrator
+    assert not form.keep(Who("Ada"), "homes.rule_created", "…")
+    assert form.errors["name"] == ["Another rule has this name. Capital letters make no difference."]
+    assert names() == ["asia"]
 
 
 def test_the_fields_that_are_disabled_for_external_recipients_do_not_count(boss: Client, tokyo: Server) -> None:

@@ -72,6 +72,19 @@ def test_a_changed_address_moves_a_user_at_once(paris: Server, tokyo: Server) ->
     assert (bob.home, home(bob)) == (tokyo, tokyo)
 
 
+def test_only_a_change_of_what_rules_may_read_places_somebody_anew(paris: Server, tokyo: Server) -> None:
+    choose_default(paris)
+    bob = create("bob", "bob@x.example")
+    make_rule("All", tokyo, login_pattern=".")  # and nobody chose Recalculate
+    bob.name, bob.role = "Robert", User.Role.ADMINISTRATOR
+    people.save(bob, changed={"name", "role"})
+    people.save(bob, "another correct horse", changed=set())
+    assert home(bob) == paris
+    bob.email = "robert@x.example"
+    people.save(bob, changed={"email"})
+    assert home(bob) == tokyo
+
+
 def test_what_a_directory_says_places_people(paris: Server, tokyo: Server, rio: Server) -> None:
     choose_default(paris)
     make_rule("Staff", tokyo, group_pattern="^asia staff$", dn_pattern="ou=kyoto,")

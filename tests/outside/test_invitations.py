@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.audit.models import Event
+from posthouse.homes import behind
 from posthouse.homes.external import homes_of_external
 from posthouse.homes.models import Rule
 from posthouse.notices.models import OutgoingMail
@@ -170,6 +171,16 @@ def test_what_somebody_outside_sends_goes_to_the_inviters_server_whatever_the_ru
     package = Package.objects.get()
     assert package.origin == alice.home
     assert [delivery.home for delivery in package.deliveries.all()] == [alice.home]
+
+
+def test_open_invitations_are_among_what_stays_behind_when_the_inviter_moves(invited, alice, admin):
+    def left(user):
+        return [str(each) for each in behind.of(User.objects.filter(pk=user.pk).values("pk"))]
+
+    assert left(alice) == ["1 open invitation"]
+    assert left(admin) == []
+    invitations.revoke(invited[0])
+    assert left(alice) == []
 
 
 def test_what_comes_by_an_invitation_follows_an_inviter_who_has_moved(eve, invited, alice, tokyo):

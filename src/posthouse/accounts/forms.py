@@ -160,7 +160,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
             self.instance.home = self.cleaned_data["home"] or self.home_before or servers.this()
         changed = None
         if not self.instance._state.adding:
-            changed = {*self.changed_data, "home_by_hand"} - {"password"}
+            changed = set(self.changed_data) - {"password"}
+            changed |= {"home_by_hand"} if "home" in changed else set()
         else:
             self.instance.set_unusable_password()
         password = self.cleaned_data.get("password") or None

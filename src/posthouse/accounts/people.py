@@ -18,6 +18,8 @@ from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
 
+RULES_READ = frozenset({"login", "email", "directory", "local", "home", "home_by_hand"})
+"""The fields of an account by which it is decided where somebody lives."""
 TAKEN = "Another account has this user name. Capital letters make no difference."
 LAST_ADMINISTRATOR = (
     "This is the last active administrator: nobody could administer the server any more. "
@@ -55,7 +57,8 @@ def create(
 def save(user: User, password: str | None = None, changed: Collection[str] | None = None, by: str = "") -> User:
     """Check a person whole and write him: all of him, or the fields that `changed` names, and a new password.
 
-    Afterwards he has the home server that the rules give him, unless one was chosen by hand; `by` tells who did that.
+    If something was written that rules may read, he has the home server afterwards that they give him, unless one was
+    chosen by hand; `by` tells who did that.
 
     Raises:
         ValidationError: a value is not allowed, or nobody would be left to administer the server.
@@ -79,7 +82,7 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
             user.save(update_fields=fields)
             if password is not None:
                 passwords.keep_old(user, before)
-            if not user.local:
+            if not user.local and (fields is None or fields & RULES_READ):
                 signals.people_changed.send(User, ids={user.pk}, by=by)
                 user.refresh_from_db(fields=["home"])
     except IntegrityError as error:  # somebody else took the name since full_clean looked

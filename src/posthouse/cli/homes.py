@@ -117,6 +117,8 @@ def recalculate(
     as_json: Json = False,
 ) -> None:
     """Move everybody to where the rules say, after a preview. The server must be running: it does the work."""
+    if as_json and not yes:
+        raise Stop("With --json nothing is asked: add --yes, or look at `posthouse homes preview --json` first.", 2)
     _ready()
     from posthouse.audit import log
     from posthouse.homes import runs
@@ -155,11 +157,14 @@ def _wait(run: Recalculation) -> None:
 
 
 def _tell(run: Recalculation, as_json: bool) -> None:
-    from posthouse.homes.recalculation import moves_of, ways
+    from posthouse.cluster import servers
+    from posthouse.homes import standing
+    from posthouse.homes.recalculation import left_behind, moves_of, ways
 
-    found, moves = ways(run), moves_of(run)
+    found, moves, left, problem = ways(run), moves_of(run), left_behind(run), standing.default_problem()
     if as_json:
         facts: dict[str, Any] = {"looked_at": run.looked, "would_move": run.movers, "moved": run.moved}
+        facts |= {"problem": problem, "left_behind": [{"count": each.count, "what": each.many} for each in left]}
         facts["ways"] = [{"from": way.source, "to": way.target, "count": way.count} for way in found]
         facts["moves"] = [
             {
@@ -174,7 +179,10 @@ def _tell(run: Recalculation, as_json: bool) -> None:
         _print(facts)
         return
     moved = run.stage == "moving"
-    typer.echo(f"{run.moved} users moved." if moved else f"{run.movers} users would move, of {run.looked} looked at.")
+    if problem:
+        typer.echo(problem)
+    users = f"{run.moved if moved else run.movers} user{'' if (run.moved if moved else run.movers) == 1 else 's'}"
+    typer.echo(f"{users} moved." if moved else f"{users} would move, of {run.looked} looked at.")
     for way in found:
         typer.echo(f"  {way.count} from {way.source} to {way.target}")
     if not moved:
@@ -183,6 +191,10 @@ def _tell(run: Recalculation, as_json: bool) -> None:
             typer.echo(f"  {move.user.login}: {move.source} to {move.target}, {why}")
         if run.movers > LISTED:
             typer.echo(f"  and {run.movers - LISTED} more: --json lists all")
+        if run.movers:
+            typer.echo("Packages and external contacts do not move with their users: they stay on the old server.")
+        if left:
+            typer.echo(f"On {servers.this().name} that is {' and '.join(str(each) for each in left)}.")
 
 
 def _ready() -> None:

@@ -156,7 +156,7 @@ class Reading:
         groups = Groups()
         is_ad = self.plan.kind == ACTIVE_DIRECTORY
         # Active Directory tells of each entry the groups it is in: lists of members, which may be long, are not read.
-        attributes = ["cn", "memberOf", "objectSid"] if is_ad else ["cn", "member", "uniqueMember", "memberUid"]
+        attributes = ["cn", "memberOf", *(["objectSid"] if is_ad else ["member", "uniqueMember", "memberUid"])]
         members: list[tuple[str, list[str]]] = []
         for base in self.plan.bases:
             for found in self.directory.search(base, self.plan.group_filter, attributes):

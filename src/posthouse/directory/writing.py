@@ -22,6 +22,7 @@ from django.db.models.functions import Lower
 
 from posthouse.accounts import signals
 from posthouse.accounts.models import Entry, User
+from posthouse.accounts.people import RULES_READ
 from posthouse.accounts.rules import check_login, check_name
 from posthouse.cluster import servers
 from posthouse.directory import compare
@@ -263,7 +264,7 @@ class Writer:
                 back.append(user.pk)
             if change.entry or change.adopted:
                 entries.append(self._entry(user, person))
-            if change.account or change.entry:
+            if change.adopted or change.entry or change.account.keys() & RULES_READ:
                 ids.add(user.pk)
         for names, some in by_fields.items():
             User.objects.bulk_update(some, names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from posthouse.accounts.models import User
@@ -86,10 +86,11 @@ def _accounts(examples: set[str]) -> dict[str, Person]:
         return {}
     people = facts.placeable().annotate(lower_login=Lower("login"), lower_email=Lower("email"))
     people = people.filter(Q(lower_login__in=wanted) | Q(lower_email__in=wanted)).order_by("pk")
+    rows = facts.rows(people, ruleset.in_force().people)
     found: dict[str, Person] = {}
-    for row in facts.rows(people, ruleset.in_force().people):
+    for row in rows:
         found.setdefault(row.person.email.lower(), row.person)
-    for row in facts.rows(people, ruleset.in_force().people):
+    for row in rows:
         found[row.person.login.lower()] = row.person
     return found
 
@@ -113,4 +114,5 @@ def account(text: str) -> User | None:
     """Return the account with this user name, or else one with this e-mail address."""
     text = text.strip()
     named = User.objects.named(text).filter(local=False).first()
-    return named or facts.placeable().filter(email__iexact=text).order_by("pk").first()
+    addressed = facts.placeable().annotate(lower_email=Lower("email")).filter(lower_email=Lower(Value(text)))
+    return named or addressed.order_by("pk").first()

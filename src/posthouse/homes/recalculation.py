@@ -112,6 +112,11 @@ def ways(run: Recalculation) -> list[flow.Way]:
     return [flow.Way(each["source__name"] or "nowhere", each["target__name"], each["count"]) for each in counted]
 
 
+def left_behind(run: Recalculation) -> list[behind.Left]:
+    """Return what those who move from this server have here, and leave here (R68, R69)."""
+    return behind.of(run.moves.filter(source__is_self=True).values("user_id"))
+
+
 def _context(request: HttpRequest, run: Recalculation | None) -> dict[str, Any]:
     engine = ruleset.in_force().people
     context: dict[str, Any] = {"run": run, "problem": standing.default_problem()}
@@ -130,7 +135,7 @@ def _context(request: HttpRequest, run: Recalculation | None) -> dict[str, Any]:
         "ways": found,
         "picture": flow.draw(found) if found else None,
         "page": page(request, moves_of(run)) if over else None,
-        "behind": behind.of(run.moves.values("user_id")) if found else [],
+        "behind": left_behind(run) if found else [],
         "left": run.movers - run.moved,
     }
 

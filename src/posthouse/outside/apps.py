@@ -12,9 +12,11 @@ class OutsideConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the answer to packages that arrive, and the page of the configuration."""
-        from posthouse.outside import links  # noqa: F401 - its receiver connects itself
+        from posthouse.homes import behind
+        from posthouse.outside import invitations, links  # noqa: F401 - its receiver connects itself
         from posthouse.web import configuration
 
+        behind.register(invitations.left)
         configuration.register(
             configuration.Section(
                 "Outside recipients",

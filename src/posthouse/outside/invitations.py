@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from posthouse.accounts import permissions
 from posthouse.accounts.models import User
+from posthouse.homes.behind import Left, People
 from posthouse.lib.characters import one_line
 from posthouse.lib.ids import uuid7
 from posthouse.notices import outbox
@@ -85,6 +86,12 @@ def take(
             outside_sender=invitation.email,
             envelope=envelope,
         )
+
+
+def left(inviters: People) -> Left:
+    """Count the invitations of these people that lead to this server, for whoever moves them (R68)."""
+    found = good().filter(inviter__in=inviters, uses_left__gt=0)
+    return Left(found.count(), "open invitation", "open invitations")
 
 
 def mark(invitation_id: UUID) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from django import template
 
 from posthouse.accounts.models import User
+from posthouse.cluster import servers
+from posthouse.homes import behind
 from posthouse.homes.models import Placement
 
 register = template.Library()
@@ -19,7 +21,14 @@ def home_reason(person: User) -> dict[str, Any]:
     found = Placement.objects.filter(user=person).select_related("rule").first()
     if found is None or found.home_id != person.home_id:
         found = None
-    return {"person": person, "placement": found, "Kind": Placement.Kind}
+    here = User.objects.filter(pk=person.pk, home__is_self=True)
+    return {
+        "person": person,
+        "placement": found,
+        "Kind": Placement.Kind,
+        "behind": behind.of(here.values("pk")),
+        "here": servers.this().name,
+    }
 
 
 @register.filter
