@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +40,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         assert waiting is not None
         work(waiting)
 
-    monkeypatch.setattr(homes.time, "sleep", wait)
+    monkeypatch.setattr(homes, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
     return lambda *words, **more: CliRunner().invoke(homes.app, list(words), **more)
 
 

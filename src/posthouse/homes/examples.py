@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
-from posthouse.homes import facts, ruleset, runs
+from posthouse.homes import facts, ruleset, runs, standing
 from posthouse.homes.engine import Decision, Person
 from posthouse.homes.models import Rule
 
@@ -47,6 +47,7 @@ def changing(*, confirmed: bool) -> Iterator[None]:
     """
     with transaction.atomic():
         runs.lock()
+        standing.unsettle()
         before = set() if confirmed else {(each.rule, each.example) for each in failures()}
         yield
         unmet = [] if confirmed else [each for each in failures() if (each.rule, each.example) not in before]

@@ -72,6 +72,9 @@ class Default(models.Model):
     server = models.ForeignKey(
         Server, verbose_name="Default Server", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    settled = models.CharField(
+        max_length=32, default="", editable=False, help_text="digest of the rules by which everybody was found placed"
+    )
 
     def __str__(self) -> str:
         return str(self.server or "not chosen")

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from posthouse.audit import log as audit
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.homes import examples, explaining, facts, ordering, ruleset, standing
+from posthouse.homes import examples, explaining, ordering, ruleset, standing
 from posthouse.homes.access import rules_at_master
 from posthouse.homes.forms import DefaultForm, ExplainForm, RuleForm
 from posthouse.homes.models import Default, Rule
@@ -53,7 +53,7 @@ def _list(request: HttpRequest, form: RuleForm | None = None, default: DefaultFo
         "default": default or DefaultForm(instance=chosen),
         "problem": standing.default_problem(),
         "failed": failed,
-        "outdated": _outdated(),
+        "outdated": not standing.settled(),
     }
     return render(request, "homes/rules.html", context)
 
@@ -66,12 +66,6 @@ def _focus(request: HttpRequest, shown: list[Rule]) -> tuple[str, UUID] | None:
             way = "down" if place == 1 else "up" if place == len(shown) else way
             return way, rule.pk
     return None
-
-
-def _outdated() -> bool:
-    """Whether there may be somebody whom Recalculate would move."""
-    engine = ruleset.in_force().people
-    return bool(engine.rules or engine.default) and facts.outdated(engine).exists()
 
 
 @rules_at_master

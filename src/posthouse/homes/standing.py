@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.homes import ruleset
+from posthouse.homes import facts, ruleset
 from posthouse.homes.models import Default, Rule
 from posthouse.notices.conditions import Condition
 
@@ -29,6 +29,28 @@ def default_problem() -> str:
 def resting() -> list[Rule]:
     """Return the rules that place nobody, because their home server was removed."""
     return list(ruleset.present().exclude(home__removed_at=None).select_related("home"))
+
+
+def settled() -> bool:
+    """Whether the rules as they are now have placed everybody: then Recalculate would move nobody.
+
+    That nobody is left is remembered for these rules: it takes a look at everybody, and whoever comes or changes later
+    is placed by the rules in force. So it holds until they are changed.
+    """
+    engine = ruleset.in_force().people
+    if not engine.rules and engine.default is None:
+        return True
+    if Default.objects.filter(settled=engine.digest).exists():
+        return True
+    if facts.outdated(engine).exists():
+        return False
+    Default.objects.filter(pk=Default.ONLY).update(settled=engine.digest)
+    return True
+
+
+def unsettle() -> None:
+    """Forget that everybody was found placed. Call it in the transaction that changes the rules."""
+    Default.objects.exclude(settled="").update(settled="")
 
 
 def conditions() -> Iterator[Condition]:
