@@ -16,6 +16,7 @@ ALL = (
     "download",
     "memory",
     "queue",
+    "search",
     "story",
     "relay-line",
     "relay-rate",

@@ -107,7 +107,7 @@ def test_many_files_are_admitted_in_few_queries(draft, alice, tokyo, paris, djan
     manifest = manifests.of(package)
     blobs = {file.number: file.blob for file in package.files.select_related("blob")}
     Package.objects.all().delete()
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(30):
         arrivals.admit(manifest, tokyo, blobs)
 
 

@@ -244,5 +244,22 @@ def test_every_query_of_the_package_page_is_bounded(client, draft, alice, django
     assert Delivery.objects.filter(package=package).count() == 2
     assert Package.objects.count() == 1
     client.force_login(alice)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         client.get(reverse("packages:detail", args=[package.pk]))
+
+
+def test_a_package_shows_its_sender_what_happened_to_it(client, draft, alice, dora):
+    package = upload(draft("dora", title="Day 12 <b>"))
+    text = page(client, alice, "detail", package.pk)
+    assert "What happened" in text
+    assert "“Day 12 &lt;b&gt;” was sent: 1 file, 10 bytes." in text
+    assert reverse("audit:log") not in text, "the log is for administrators"
+    assert "What happened" not in page(client, dora, "detail", package.pk), "what others do is not hers to know"
+
+
+def test_a_package_leads_administrators_to_its_part_of_the_audit_log(client, draft, alice, admin):
+    package = upload(draft("admin"))
+    place = f"{reverse('audit:log')}?account={package.pk}"
+    assert place in page(client, admin, "detail", package.pk)
+    assert place in page(client, admin, "all")
+    assert "was sent" in client.get(place).content.decode()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class PackagesConfig(AppConfig):
@@ -14,13 +18,16 @@ class PackagesConfig(AppConfig):
         """Import what answers signals, and have packages released and ended in time."""
         from posthouse.homes import behind
         from posthouse.jobs.worker import register_periodic
-        from posthouse.packages import ending, lifecycle, listing, noting, telling  # noqa: F401
+        from posthouse.packages import ending, indexing, lifecycle, listing, noting, telling  # noqa: F401
         from posthouse.web import configuration
 
         register_periodic("release packages", 10, lifecycle.release_due)
         register_periodic("end packages", 30, ending.expire)
         register_periodic("give up the bytes of packages that ended", 30, ending.free)
         register_periodic("forget packages that never came", 86_400, ending.forget_notes)
+        register_periodic("index packages that were there before", 5, indexing.build)
+        register_periodic("index packages whose people have new names", 15, indexing.rename)
+        post_migrate.connect(_install_triggers, sender=self)
         behind.register(listing.received_left)
         behind.register(listing.sent_left)
         configuration.register(
@@ -28,3 +35,12 @@ class PackagesConfig(AppConfig):
                 "Packages", "packages:policy", "packages", "How long packages are kept, and what senders may choose."
             )
         )
+
+
+def _install_triggers(using: str, **_: Any) -> None:
+    """Install the trigger on accounts after each migration: Django drops it where it rebuilds the table."""
+    from posthouse.packages import indexing
+
+    connection = connections[using]
+    if {"packages_renamed", "accounts_user"} <= set(connection.introspection.table_names()):
+        indexing.install(connection)

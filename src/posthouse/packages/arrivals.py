@@ -10,7 +10,7 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.packages import ending, lifecycle, names
+from posthouse.packages import ending, finding, lifecycle, names
 from posthouse.packages.manifest import Manifest, ManifestFile
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
@@ -94,6 +94,7 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
             batch_size=BATCH,
         )
         Delivery.objects.bulk_create(_deliveries(package, manifest, here), batch_size=BATCH)
+        finding.add(package)
         if package.release_at is None:
             lifecycle.open_deliveries(package)
         ending.let_go(manifest.package)

@@ -15,7 +15,7 @@ from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.lib import envelopes
-from posthouse.packages import destinations, lifecycle, limits, names, policies, quotas, words
+from posthouse.packages import destinations, finding, lifecycle, limits, names, policies, quotas, words
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.packages.recipients import Named, recipients_of
 from posthouse.store import blobs
@@ -166,6 +166,7 @@ def _record(
         ),
         batch_size=BATCH,
     )
+    finding.add(package)
     if lifecycle.close_if_whole(package.pk):
         package.refresh_from_db()
 

@@ -251,6 +251,38 @@ class Ended(models.Model):
         return str(self.package_id)
 
 
+class Place(models.Model):
+    """A package's place in the index by which packages are found; the words are in columns of the database's own."""
+
+    number = models.BigAutoField(primary_key=True, help_text="grows with the time at which the package came here")
+    package = models.OneToOneField(Package, on_delete=models.CASCADE, related_name="place")
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.package_id}"
+
+
+class Indexing(models.Model):
+    """How far packages that were there before the index have been put into it. One row, or none when all is done."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    number = models.BigIntegerField(default=0, help_text="the last number that was given; they go down from -1")
+    before_at = models.DateTimeField(null=True, blank=True, help_text="packages made before are still to be done")
+    before_id = models.UUIDField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"before {self.before_at}"
+
+
+class Renamed(models.Model):
+    """Somebody is called otherwise now: packages in the index are to follow. Written by a trigger of the database."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False)
+    behind = models.BigIntegerField(null=True, blank=True, help_text="places with smaller numbers are still to be done")
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
 class Policy(models.Model):
     """How long packages are kept, as administrators set it at Server > Configuration > Packages. One row."""
 

@@ -15,6 +15,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from posthouse.accounts.models import User
+from posthouse.audit import search
+from posthouse.audit.models import Event
 from posthouse.cluster import servers
 from posthouse.packages import access, tree
 from posthouse.packages.models import Delivery, Package
@@ -24,6 +26,7 @@ FILES = 200
 PEOPLE = 100
 NAMED = 10
 DOWNLOADS = 50
+EVENTS = 10
 
 
 @csp_update({"frame-src": ["'self'"]})  # type: ignore[arg-type]  # its types know no arguments
@@ -61,6 +64,8 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             "lines": tree.lines((file.path, file) for file in files.object_list),
             "downloads": downloads[:DOWNLOADS],
             "download_place": f"{DOWNLOAD_PLACE}{package.pk}/",
+            # Not for recipients: they would learn what the others do.
+            "events": _events(package) if mine or user.is_administrator else [],
             **_progress(package, mine=mine),
         },
     )
@@ -77,6 +82,10 @@ def people(request: HttpRequest, package_id: UUID) -> HttpResponse:
     return render(
         request, "packages/people.html", {"package": package, "page": page, "mine": package.sender_id == user.pk}
     )
+
+
+def _events(package: Package) -> list[Event]:
+    return search.find(search.Wish(account=package.pk), None, EVENTS).events
 
 
 def _visible(user: User, package_id: UUID) -> Package:
