@@ -7,7 +7,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,15 +30,21 @@ class Outcome:
     state: str
     seconds: float
     """From the moment the package was closed to the moment it was verified and shown at the far end."""
+    ended: float
+    """When it was shown there, in seconds since 1970."""
     error: str
 
 
 class Pair:
     """Two servers, joined to a cluster over the line as it is then."""
 
-    def __init__(self, folder: Path, namespaces: Namespaces) -> None:
-        namespaces.enter_near()
+    def __init__(self, folder: Path, namespaces: Namespaces | None) -> None:
+        """Without namespaces both are on loopback. With them, this process moves to the near one."""
         self.folder = folder
+        if namespaces is None:
+            self.near, self.far = (LocalServer(name, folder / name) for name in ("near", "far"))
+            return
+        namespaces.enter_near()
         self.near = LocalServer("near", folder / "near", 20443, host=NEAR)
         self.far = LocalServer("far", folder / "far", 20443, host=FAR, within=namespaces.at_far())
 
@@ -70,9 +76,14 @@ class Pair:
         while time.monotonic() < end:
             for state, created, ended, error in self._rows(package):
                 if ended:
-                    return Outcome(state, (_time(ended) - _time(created)).total_seconds(), error)
+                    seconds = (_time(ended) - _time(created)).total_seconds()
+                    return Outcome(state, seconds, _time(ended).replace(tzinfo=UTC).timestamp(), error)
             time.sleep(0.2)
         raise TimeoutError(f"the relay did not end:\n{self.near.said()[-3000:]}")
+
+    def ended(self, package: str) -> bool:
+        """Whether the relay of a package has ended."""
+        return any(ended for _, _, ended, _ in self._rows(package))
 
     def relay(self, files: dict[str, Path]) -> float:
         """Send a package, wait until it is at the far end, and return the seconds of its relay."""
@@ -102,8 +113,8 @@ class Pair:
         ):
             master.log_in("admin", PASSWORD)
             slave.log_in("far-admin", PASSWORD)
-            slave.convert("far", f"{NEAR}:{self.near.port}", master.fingerprint())
-            master.add("far", FAR, self.far.port, slave.fingerprint())
+            slave.convert("far", f"{self.near.host}:{self.near.port}", master.fingerprint())
+            master.add("far", self.far.host, self.far.port, slave.fingerprint())
             for login, home in (("alice", "near"), ("bob", "far")):
                 master.new_account(login, login.title(), f"{login}@example.com", PASSWORD, home)
             master.sync("far")

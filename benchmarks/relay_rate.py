@@ -49,14 +49,15 @@ def run(folder: Path) -> Iterator[str]:
         raise RuntimeError(f"not kept: {bad} Mbit/s")
 
 
-def limit(pair: Pair, mbit: int) -> None:
-    """Set the bandwidth, as the page does."""
+def limit(pair: Pair, mbit: float, *, cut_through: bool = False) -> None:
+    """Set the bandwidth, and whether relays begin during the upload, as the page does."""
     database = next((pair.near.folder / "data").glob("*.sqlite3"))
     with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         connection.execute(
-            "INSERT INTO relays_relaylimits (id, bandwidth, other_bandwidth, marked, zone)"
-            " VALUES (1, ?, NULL, ?, 'UTC') ON CONFLICT (id) DO UPDATE SET bandwidth = excluded.bandwidth",
-            [mbit, "0" * 168],
+            "INSERT INTO relays_relaylimits (id, bandwidth, other_bandwidth, marked, zone, cut_through)"
+            " VALUES (1, ?, NULL, ?, 'UTC', ?)"
+            " ON CONFLICT (id) DO UPDATE SET bandwidth = excluded.bandwidth, cut_through = excluded.cut_through",
+            [mbit, "0" * 168, cut_through],
         )
 
 

@@ -78,7 +78,7 @@ def lossy_line(trial: Trial) -> Generator[None, None, None]:
     yield
     drop = "numgen random mod 100 < 30 drop"
     chain = "{ type filter hook input priority 0; policy accept; tcp dport %d %s; tcp sport %d %s; }"
-    rules = "table inet loss { chain c " + chain % (trial.line.port, drop, trial.line.port, drop) + " }"
+    rules = "table inet loss {\nchain c " + chain % (trial.line.port, drop, trial.line.port, drop) + "\n}\n"
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:
         time.sleep(trial.seconds)

@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 class Line:
-    """Listens at `port` and carries each connection to `target`. All of it may change at any time."""
+    """Listens at `port` (0: any that is free) and carries each connection to `target`. All may change at any time."""
 
     def __init__(self, port: int, target: int) -> None:
         self.port, self.target = port, target
@@ -27,6 +27,7 @@ class Line:
         self._dead: set[tuple[socket.socket, socket.socket]] = set()
         self._up = True
         self._listener = socket.create_server((HOST, port), backlog=128)
+        self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from posthouse.cluster import calls, certificate, signatures
+from posthouse.cluster import calls, certificate, signatures, unreachable
 from posthouse.cluster.errors import (
     Broken,
     Failed,
@@ -35,6 +35,7 @@ from posthouse.cluster.errors import (
 )
 from posthouse.cluster.models import Server
 from posthouse.cluster.transport import Place, Reply
+from tests.acceptance.proxy import Line
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -306,6 +307,39 @@ def test_a_port_that_does_not_speak_https_is_told(far_side: Server) -> None:
         with pytest.raises(NoConnection, match="does not speak HTTPS"):
             calls.call(far_side, "POST", "x")
         thread.join()
+
+
+def test_bytes_that_are_damaged_under_way_are_told_as_that(far_side: Server) -> None:
+    with Line(0, far_side.port) as line:
+        far_side.port = line.port
+        assert calls.call(far_side, "POST", "x").status == 200, "the connection stands"
+        line.damage(1)
+        body = iter([b"x" * 100_000])  # in pieces: such a call is not made again by itself
+        with pytest.raises(Broken, match=r"damaged on the way|broke"):
+            calls.call(far_side, "POST", "x", body=body, length=100_000, content_digest="x=:AA==:")
+        assert line.damaged == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "words"),
+    [
+        # The certificate of the far side was damaged, or the far side says that what it got was.
+        ("SSLV3_ALERT_BAD_RECORD_MAC", Broken, "damaged on the way"),
+        ("TLSV1_ALERT_DECRYPT_ERROR", Broken, "damaged on the way"),
+        ("DIGEST_CHECK_FAILED", Broken, "damaged on the way"),
+        # It speaks, but not with us.
+        ("TLSV1_ALERT_PROTOCOL_VERSION", NoConnection, "agrees on no encryption"),
+        # A mail server, or HTTP without TLS.
+        ("WRONG_VERSION_NUMBER", NoConnection, "does not speak HTTPS"),
+        (None, NoConnection, "does not speak HTTPS"),
+    ],
+)
+def test_a_handshake_that_fails_is_told_by_its_reason(reason: str | None, kind: type[Exception], words: str) -> None:
+    error = ssl.SSLError(1, "no handshake")
+    error.reason = reason  # type: ignore[assignment]
+    told = unreachable.explain(error, "tokyo", 443)
+    assert isinstance(told, kind)
+    assert words in told.message
 
 
 def test_the_certificate_that_is_fetched_is_the_one_that_is_shown(port: int, pem: Path) -> None:

@@ -95,6 +95,13 @@ def test_the_sender_and_the_administrators_are_told_that_a_relay_failed(relay: R
         assert words in text
 
 
+def test_of_two_accounts_with_one_address_only_one_is_told(relay: Relay, alice: User, paris: Server) -> None:
+    make_user("boss", paris, User.Role.ADMINISTRATOR)
+    User.objects.filter(login="boss").update(email="Alice@example.com")
+    queue.fail(relay, "No.")
+    assert told() == [("admin@example.com", FAILED), ("alice@example.com", FAILED)]
+
+
 def test_a_relay_that_fails_again_after_a_retry_is_told_again(relay: Relay) -> None:
     queue.fail(relay, "No.")
     assert queue.retry(relay)

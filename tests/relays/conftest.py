@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from threading import Lock
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -188,7 +189,7 @@ def sign_as(monkeypatch: pytest.MonkeyPatch, here: Server) -> Callable[[Server],
         key = Ed25519PrivateKey.generate()
         Server.objects.filter(pk=server.pk).update(keys=[identity.text_of(key.public_key())])
 
-        def sign(method: str, path: str, query: str, **more: Any) -> dict[str, str]:
+        def sign(method: str, path: str, query: str, *, sender: UUID | None = None, **more: Any) -> dict[str, str]:
             return signatures.sign_as(server.pk, key, (method, path, query), **more)
 
         monkeypatch.setattr(signatures, "sign", sign)

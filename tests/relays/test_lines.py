@@ -192,7 +192,27 @@ def test_what_a_call_carries_follows_the_rate_and_grows_small_at_the_end(far: Li
     far._rate = 40e6
     assert far.stretch(1 << 40) == 10_000_000 // LEAST * LEAST
     assert far.stretch(80_000_000) == 5_000_000 // LEAST * LEAST
+    assert far.stretch(1000) == 1_500_000 // LEAST * LEAST, "less would cost more than it gains"
+    far._rate = 4e6
     assert far.stretch(1000) == LEAST
+
+
+def test_a_near_line_is_measured_soon_and_from_the_first_part_on(
+    far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(far, network)
+    now = [far._looked_at + 5]  # the far side has made room for many files meanwhile
+    monkeypatch.setattr(lines.time, "monotonic", lambda: now[0])
+    far.begin()
+    far.look()
+    assert far._rate is None, "the calls before say nothing of the line"
+    now[0] += 0.2
+    for stream in network.opened:
+        stream.acknowledged += 10_000_000
+    far.look()
+    assert far._rate == pytest.approx(200e6)
+    far.begin()
+    assert far._rate, "known, from the relay before"
 
 
 def test_a_look_measures_and_tries_more_streams(far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

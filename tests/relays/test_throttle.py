@@ -132,6 +132,7 @@ def test_what_is_set_is_kept_and_noted(page: Client, tokyo: Server, rio: Server)
         "other_bandwidth": "0",
         "zone": "Europe/Paris",
         "hours": ["0", "167"],
+        "cut_through": "on",
         f"link_{tokyo.pk.hex}": "2.5",
         f"link_{rio.pk.hex}": "",
     }
@@ -140,12 +141,15 @@ def test_what_is_set_is_kept_and_noted(page: Client, tokyo: Server, rio: Server)
     saved = RelayLimits.objects.get()
     assert (saved.bandwidth, saved.other_bandwidth, saved.zone) == (100, 0, "Europe/Paris")
     assert saved.marked == "1" + "0" * 166 + "1"
+    assert saved.cut_through
+    assert "begun while packages are still being uploaded" in Event.objects.get(action="relays.limits").text
     assert LinkLimit.objects.get().server == tokyo
     assert Event.objects.filter(action="relays.limits").count() == 1
     assert 'aria-label="Sunday 23:00" checked' in answer.text
     assert "of 100 Mbit/s that are set" in answer.text or "relays pause at this hour" in answer.text
     page.post(reverse(PLACE), {"zone": "UTC"})
     assert RelayLimits.objects.get().bandwidth is None
+    assert not RelayLimits.objects.get().cut_through
     assert not LinkLimit.objects.exists()
 
 

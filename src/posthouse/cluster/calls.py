@@ -83,13 +83,15 @@ def call(
     timeout: float = TIMEOUT_SECONDS,
     limit: int = ANSWER_LIMIT,
     transport: Transport | None = None,
+    sender: UUID | None = None,
 ) -> Answer:
     """Call another server and return its answer, whose status is below 400. Blocks.
 
     `path` is relative to the server's namespace, for example "cluster/test". The content is `json`, or `body` as
     bytes, or `body` in pieces, which needs its `length` in bytes and its `content_digest`; pieces are read once, and
     not before there is a connection. `timeout` is in seconds, for the answer after all was sent; `limit` is in bytes.
-    `transport` takes the place of the network that calls go through.
+    `transport` takes the place of the network that calls go through. With `sender`, this server's id, nothing is asked
+    of the database.
 
     Raises CallError, whose `kind` says what to do and whose message is a sentence. When a connection that was kept
     alive breaks, a call with its body in memory is made once more: calls between servers do no harm when repeated.
@@ -113,7 +115,13 @@ def call(
 
     def once(place: Place) -> Reply:
         signed = signatures.sign(
-            method, target_path, query_text, to=server.id, content_digest=content_digest, fence=fence
+            method,
+            target_path,
+            query_text,
+            to=server.id,
+            content_digest=content_digest,
+            fence=fence,
+            sender=sender,
         )
         return (transport or _transport).send(place, method, target, extra | signed, body, timeout, limit)
 

@@ -22,8 +22,6 @@ DEAD_SECONDS = 60.0
 """A line on which nothing at all is acknowledged for so long is dead. A slow one acknowledges something."""
 UNSENT = 128 * 1024
 """Bytes that wait in the kernel unsent at most, so that they can still go by another stream."""
-SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
-UNLIMITED = 2**32 - 1
 
 OPTIONS: list[tuple[int, int, int | bytes]] = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -127,13 +125,6 @@ def facts(plain: socket.socket) -> Facts:
     acknowledged = struct.unpack_from("Q", told, 120)[0]
     unsent = struct.unpack_from("I", told, 144)[0]
     return Facts(trip / 1e6, acknowledged, bool(unacked or unsent))
-
-
-def pace(plain: socket.socket, rate: float | None) -> None:
-    """Let the kernel send at most at this rate, bytes per second, in even steps; None: as fast as the line allows."""
-    allowed = UNLIMITED if rate is None else max(1, min(int(rate), UNLIMITED - 1))
-    with suppress(OSError):
-        plain.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, allowed)
 
 
 def keep_little_unsent(plain: socket.socket) -> None:

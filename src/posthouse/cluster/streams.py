@@ -86,10 +86,6 @@ class Stream:
             self._last = sockets.facts(self._socket)
         return self._last
 
-    def pace(self, rate: float | None) -> None:
-        """Smooth what is sent to this many bytes per second."""
-        sockets.pace(self._socket, rate)
-
     def gone(self) -> bool:
         """Whether the far side has hung up meanwhile: asked before an idle connection is used again."""
         if self._sent == self._answered and self._readable():

@@ -167,6 +167,15 @@ class _Connection(HTTPSConnection):
         except OSError as error:
             raise NewConnectionError(self, str(error)) from error
 
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError:
+            raise
+        except ssl.SSLError as error:
+            # Told apart from what happens to TLS later, on a connection that stood: see _explain.
+            raise NewConnectionError(self, str(error)) from error
+
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
@@ -233,7 +242,7 @@ def _explain(error: HTTPError | OSError, place: Place) -> CallError:
                 return unreachable.explain(inner, place.host, place.port)
             if "Fingerprints did not match" in str(error):
                 return _wrong_pin(place)
-            return NoConnection(f"What answers at {where} does not speak HTTPS. Check the port.")
+            return Broken(unreachable.damaged(place.host, place.port))
         case NewConnectionError() | ConnectTimeoutError():
             cause = error.__cause__
             return explain(cause if isinstance(cause, OSError) else TimeoutError(), place)

@@ -9,6 +9,8 @@ from types import FrameType
 
 import django
 
+from posthouse.lib import allocator
+
 
 def main() -> None:
     """Run a worker in this process until SIGTERM or SIGINT. Who starts it has it end with its parent."""
@@ -19,6 +21,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
+    allocator.keep_buffers()  # relays read packages piece by piece
     django.setup()
     from posthouse.jobs.worker import run  # the apps must be loaded first
 

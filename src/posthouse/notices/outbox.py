@@ -31,14 +31,17 @@ def tell(people: Iterable[User], about: str, letter: Letter) -> None:
     """Have these people told of an event by mail: each of them once, however often this is called for the event.
 
     Call it in the transaction that makes the letter true: then the mail goes out if, and only if, that is committed.
-    Whoever cannot log in any more is told nothing.
+    Whoever cannot log in any more is told nothing. Of several accounts with one address the first one is told.
     """
     text, html = letter.render()
+    readers: dict[str, User] = {}
+    for person in people:
+        if person.email and person.is_active and person.removed_at is None:
+            readers.setdefault(person.email.casefold(), person)
     OutgoingMail.objects.bulk_create(
         (
             OutgoingMail(about=about, person=person, to=person.email, subject=letter.title, text=text, html=html)
-            for person in people
-            if person.email and person.is_active and person.removed_at is None
+            for person in readers.values()
         ),
         batch_size=BATCH,
         ignore_conflicts=True,

@@ -10,6 +10,8 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
+from posthouse.lib import rows
+from posthouse.lib.ids import uuid7
 from posthouse.packages import ending, finding, lifecycle, names
 from posthouse.packages.manifest import Manifest, ManifestFile
 from posthouse.packages.models import Delivery, File, Package
@@ -80,18 +82,13 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
                 raise Taken(f"Another package has the id {manifest.package} on this server.")
             ending.let_go(manifest.package)
             return package
-        File.objects.bulk_create(
+        rows.insert(
+            File,
+            ("id", "package", "number", "path", "size", "blob"),
             (
-                File(
-                    package=package,
-                    number=file.number,
-                    path=file.path,
-                    size=file.size,
-                    blob=_contents(blobs.get(file.number), file),
-                )
+                (uuid7(), package.pk, file.number, file.path, file.size, _contents(blobs.get(file.number), file).pk)
                 for file in manifest.files
             ),
-            batch_size=BATCH,
         )
         Delivery.objects.bulk_create(_deliveries(package, manifest, here), batch_size=BATCH)
         finding.add(package)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 MOST = 32
 START = ((0.02, 4), (0.12, 8), (0.25, 12), (float("inf"), 24))
 """Streams to begin with, by the round trip in seconds: each needs many round trips to get up to speed."""
+NEAR_SECONDS, NEAR_FIRST_SECONDS = 0.002, 0.15
+"""A line with a shorter round trip is at its full rate at once."""
 GAIN = 1.12
 """What more streams must bring to be kept: the rate of a lossy line is never quite the same for two moments."""
 SETTLED = 1.15
@@ -31,6 +33,11 @@ class Change:
 def interval(trip: float) -> float:
     """Return the seconds between two looks, for a round trip in seconds: BBR looks for more each eight of them."""
     return max(3.0, 12 * trip)
+
+
+def first_look(trip: float) -> float:
+    """Return the seconds after which a first rate is worth something: on a near line, calls can soon be larger."""
+    return NEAR_FIRST_SECONDS if trip < NEAR_SECONDS else interval(trip) / 3
 
 
 def start(trip: float) -> int:

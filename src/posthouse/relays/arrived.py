@@ -7,7 +7,6 @@ last one of a part has the whole part read back and compared with its digest; on
 from __future__ import annotations
 
 import os
-import time
 from typing import NamedTuple
 from uuid import UUID
 
@@ -158,14 +157,7 @@ def settle(arrival: Arrival, blob: Blob, part: int, digest: bytes) -> None:
 
 def _lock(blob: Blob, part: int, start: int = 0, length: int | None = None) -> int:
     """Lock these bytes, and wait a little for whoever is looking at the whole part: that takes milliseconds."""
-    end = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return intake.lock_part(blob, part, start, length)
-        except Refusal:
-            if time.monotonic() > end:
-                raise
-            time.sleep(LOCK_SECONDS / 50)
+    return intake.lock_part(blob, part, start, length, LOCK_SECONDS)
 
 
 def _taker(

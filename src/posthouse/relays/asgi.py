@@ -18,7 +18,7 @@ from posthouse.cluster.incoming import authenticate_scope
 from posthouse.cluster.signatures import Caller
 from posthouse.lib.asgi import Receive, Scope, Send
 from posthouse.lib.threads import in_thread
-from posthouse.relays import arrived, intake, receiver, wire
+from posthouse.relays import arrived, intake, outlined, receiver, wire
 from posthouse.relays.arrived import Place
 from posthouse.relays.wire import Standing
 from posthouse.store.errors import DigestMismatch, StoreError, StoreFull
@@ -86,6 +86,9 @@ async def _answer(scope: Scope, receive: Receive) -> dict[str, Any]:
         case "POST", "offer":
             offered = _offered(await _whole(receive, caller, length, DOCUMENT_LIMIT))
             return _told(await _to_its_end(receiver.offer, caller, relay, offered))
+        case "PUT", "outline":
+            data = await _whole(receive, caller, length, wire.MANIFEST_LIMIT)
+            return _told(await _to_its_end(outlined.take, caller, relay, data))
         case "PUT", "manifest":
             data = await _whole(receive, caller, length, wire.MANIFEST_LIMIT)
             return _told(await _to_its_end(receiver.take_manifest, caller, relay, data))

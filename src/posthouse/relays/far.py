@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from django.db import close_old_connections
-
-from posthouse.cluster import calls
+from posthouse.cluster import calls, servers
 from posthouse.cluster.calls import Answer
 from posthouse.cluster.errors import NotPosthouse
 from posthouse.cluster.models import Server
@@ -33,6 +31,10 @@ class Far(Protocol):
 
     def manifest(self, data: bytes) -> Standing:
         """Hand over the manifest and return what is missing."""
+        ...
+
+    def outline(self, data: bytes) -> Standing:
+        """Say which files will come, before their digests are known, and return what is missing of them."""
         ...
 
     def part(self, file: int, part: int, *, algorithm: str, digest: bytes, length: int, body: Iterator[bytes]) -> None:
@@ -78,6 +80,7 @@ class FarServer:
         self.server = server
         self.fence = fence
         self.pace: Pace = lines or Steady()
+        self._sender = servers.this().pk  # once: the threads of a relay come and go, and none shall need the database
         self._lines = lines
         self._path = f"relay/{relay}"
 
@@ -88,6 +91,10 @@ class FarServer:
     def manifest(self, data: bytes) -> Standing:
         """Hand over the manifest and return what is missing."""
         return self._standing(self._call("PUT", "manifest", body=data, timeout=MANIFEST_SECONDS))
+
+    def outline(self, data: bytes) -> Standing:
+        """Say which files will come, and return what is missing of them."""
+        return self._standing(self._call("PUT", "outline", body=data, timeout=MANIFEST_SECONDS))
 
     def part(self, file: int, part: int, *, algorithm: str, digest: bytes, length: int, body: Iterator[bytes]) -> None:
         """Send one part; its digest is known, so nothing is digested here."""
@@ -139,21 +146,19 @@ class FarServer:
         content_digest: str | None = None,
         timeout: float = calls.TIMEOUT_SECONDS,
     ) -> Answer:
-        try:
-            return calls.call(
-                self.server,
-                method,
-                f"{self._path}/{step}".rstrip("/"),
-                json=json,
-                body=body,
-                length=length,
-                content_digest=content_digest,
-                fence=self.fence,
-                timeout=timeout,
-                transport=self._lines,
-            )
-        finally:
-            close_old_connections()  # signing reads the database, and the threads of a relay come and go
+        return calls.call(
+            self.server,
+            method,
+            f"{self._path}/{step}".rstrip("/"),
+            json=json,
+            body=body,
+            length=length,
+            content_digest=content_digest,
+            fence=self.fence,
+            timeout=timeout,
+            transport=self._lines,
+            sender=self._sender,
+        )
 
     def _standing(self, answer: Answer) -> Standing:
         try:

@@ -26,7 +26,7 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
 
     class Meta:
         model = RelayLimits
-        fields = ["bandwidth", "other_bandwidth", "zone"]
+        fields = ["bandwidth", "other_bandwidth", "zone", "cut_through"]
         widgets = {"zone": forms.Select}
 
     def __init__(self, *args: Any, servers: Sequence[Server], **kwargs: Any) -> None:

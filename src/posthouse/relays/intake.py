@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import struct
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -15,8 +12,8 @@ from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.signatures import Caller
 from posthouse.relays import receiver, wire
 from posthouse.relays.models import Arrival, ArrivalFile
-from posthouse.store import blobs, digests, disk, many, parts
-from posthouse.store.errors import BlobMissing
+from posthouse.store import blobs, digests, disk, locks, many, parts
+from posthouse.store.errors import BlobMissing, PartBusy
 from posthouse.store.models import Blob, Part
 from posthouse.store.records import Piece
 from posthouse.store.writers import PartWriter
@@ -68,7 +65,7 @@ def begin(caller: Caller, relay: UUID, file: int, number: int, length: int) -> I
     try:
         # After the lock, so that it stays true: a part that is recorded is never written to again.
         if not Part.objects.filter(blob=blob, number=number).exists():
-            return Intake(arrival, lock, blobs.writer(blob, number), caller.digest)
+            return Intake(arrival, lock, blobs.writer(blob, number, bulk=True), caller.digest)
     except BaseException:
         os.close(lock)
         raise
@@ -107,6 +104,8 @@ def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
 
 
 def _writer(blob: Blob, part: int) -> PartWriter:
+    if part == 0 and blob.size <= blob.part_size:
+        return blobs.small_writer(blob)
     try:
         return blobs.writer(blob, part)
     except BlobMissing:
@@ -143,26 +142,22 @@ def _damaged(number: int) -> Refusal:
     return Refusal(422, f"Part {number} arrived damaged. It is sent again.", Kind.TEMPORARY, "digest")
 
 
-# struct flock of Linux, as F_OFD_SETLK takes it.
-_FLOCK = struct.Struct("hhqqi")
-
-
-def lock_part(blob: Blob, number: int, start: int = 0, length: int | None = None) -> int:
+def lock_part(blob: Blob, number: int, start: int = 0, length: int | None = None, patience: float = 0.0) -> int:
     """Keep others, in whatever process, from writing this part, or this much of it, until the descriptor is closed.
 
     Otherwise a connection that was thought dead could wake up and write into a part that has been verified since.
-    The lock belongs to the open file, not to the process (fcntl(2), F_OFD_SETLK): threads exclude each other too.
+    Raises Refusal when somebody else still has it after `patience` seconds.
     """
     offset, whole = parts.span(number, blob.size, blob.part_size)
-    length = whole if length is None else length
     opened = _open(blob)
     try:
-        fcntl.fcntl(opened, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, offset + start, length, 0))
-    except OSError as error:
+        locks.hold(opened, offset + start, whole if length is None else length, patience)
+    except PartBusy as error:
         os.close(opened)
-        if error.errno not in {errno.EAGAIN, errno.EACCES}:
-            raise
         raise Refusal(423, f"Another connection is still sending part {number}.", Kind.TEMPORARY, "locked") from error
+    except BaseException:
+        os.close(opened)
+        raise
     return opened
 
 

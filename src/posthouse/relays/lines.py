@@ -27,8 +27,8 @@ DEPTH = 3
 """Calls under way on one stream: one that is sent, one that waits for its answer, one that is got ready."""
 FIRST = 8
 """Calls that are made at once before anything is known of the line."""
-STRETCH_SECONDS = 1.0
-"""What one call carries takes a stream about so long."""
+STRETCH_SECONDS, LAST_SECONDS = 1.0, 0.15
+"""What one call carries takes a stream about so long; less at the end, but no less than the second."""
 LEAST, BEGIN = 256 * 1024, 1024 * 1024
 """Bytes of a call at least, and as long as nothing is known of the line."""
 PAUSE_SECONDS = 0.5
@@ -52,6 +52,10 @@ class Pace(Protocol):
         """Return how many bytes the next call shall carry, when so many are left altogether."""
         ...
 
+    def begin(self) -> None:
+        """Bytes are sent from now on: what was before says nothing of the line."""
+        ...
+
     def look(self) -> None:
         """Take note of how it goes. Called a few times per second."""
         ...
@@ -67,6 +71,9 @@ class Steady:
     def stretch(self, left: int) -> int:  # noqa: ARG002 - it makes no difference
         """Return how many bytes a call shall carry: all of a part."""
         return 1 << 62
+
+    def begin(self) -> None:
+        """Nothing is to be learned."""
 
     def look(self) -> None:
         """Nothing is to be learned."""
@@ -116,9 +123,16 @@ class Lines:
         with self._changed:
             streams = max(1, len(self._streams))
             known = int(self._rate / streams * STRETCH_SECONDS) if self._rate else BEGIN
-        # The last calls are small, so that all streams end at about the same time.
-        known = max(LEAST, min(known, left // (4 * streams)))
-        return known // LEAST * LEAST
+        # The last calls are small, so that all streams end at about the same time. They are not so small that calls and
+        # records cost more than what is gained.
+        last = max(left // (4 * streams), int(known * LAST_SECONDS / STRETCH_SECONDS))
+        return max(LEAST, min(known, last) // LEAST * LEAST)
+
+    def begin(self) -> None:
+        """Measure from now on, unless it is known already how fast the line is."""
+        with self._changed:
+            if not self._rate:
+                self._measure_anew()
 
     def look(self) -> None:
         """Measure what was delivered, and open or close streams accordingly."""
@@ -129,7 +143,7 @@ class Lines:
                 return
             trip = max(stream.facts().trip for stream in self._streams)
             seconds = now - self._looked_at
-            if seconds < adapt.interval(trip) / (1 if self._rate else 3):
+            if seconds < (adapt.interval(trip) if self._rate else adapt.first_look(trip)):
                 return
             delivered = self._delivered()
             rate = (delivered - self._looked_bytes) / seconds
@@ -241,11 +255,14 @@ class Lines:
             self._adapter = None  # it may be another line now
         if pause > PAUSE_SECONDS:
             # What was measured holds an idle time, or belongs to another relay: nothing is to be learned from it.
-            self._looked_at, self._held, self._rate = time.monotonic(), 0.0, None
-            self._looked_bytes = self._delivered()
+            self._measure_anew()
             if self._adapter is not None:
                 self._adapter.pause()
         self._place = place
+
+    def _measure_anew(self) -> None:
+        self._looked_at, self._held, self._rate = time.monotonic(), 0.0, None
+        self._looked_bytes = self._delivered()
 
     def _fit(self) -> None:
         """Open the streams that are wanted, each in a thread of its own, and close those that are not."""

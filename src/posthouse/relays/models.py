@@ -57,6 +57,7 @@ class Relay(Work):
     cancelled_by = models.CharField(
         max_length=200, blank=True, default="", help_text="who wants it to end; the far side is told to forget it"
     )
+    early = models.BooleanField(default=False, help_text="the package is still being uploaded")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["package", "destination"], name="relay_once")]
@@ -181,11 +182,19 @@ class RelayLimits(models.Model):
         max_length=168, default="0" * 168, help_text="a 1 for each hour of the week that is marked"
     )
     zone = models.CharField("Time zone of the calendar", max_length=64, default="UTC")
+    cut_through = models.BooleanField(
+        "Begin while a package is still being uploaded",
+        default=False,
+        help_text="What is here already goes on to the other servers, so that a package arrives soon after its upload"
+        " has ended. Recipients see it when all of it is there and verified, as always. What an upload that is given up"
+        " had brought has travelled in vain.",
+    )
 
     def __str__(self) -> str:
         marked = self.marked.count("1")
         hours = f", {_mbit(self.other_bandwidth)} in {marked} hours of the week" if marked else ""
-        return f"{_mbit(self.bandwidth)}{hours}"
+        early = "; begun while packages are still being uploaded" if self.cut_through else ""
+        return f"{_mbit(self.bandwidth)}{hours}{early}"
 
 
 def _mbit(bandwidth: object) -> str:

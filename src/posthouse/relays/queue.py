@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -39,11 +39,16 @@ def enqueue(package: Package) -> None:
     Call it in the transaction that closes the package.
     """
     away = Delivery.objects.filter(package=package, home__is_self=False).order_by()
-    add(package, away.values_list("home", flat=True).distinct())
+    homes = set(away.values_list("home", flat=True).distinct())
+    _confirm(package, homes)
+    add(package, homes)
 
 
-def add(package: Package, destinations: Iterable[UUID]) -> None:
-    """Have a closed package relayed to these servers, unless it is already. Each queues behind its sender's others."""
+def add(package: Package, destinations: Iterable[UUID], *, early: bool = False) -> None:
+    """Have a package relayed to these servers, unless it is already. Each queues behind its sender's others.
+
+    The package is closed, but for `early` ones: those begin with what is here of it.
+    """
     homes = list(destinations)
     size = turns.size_class(package.size)
     ranks = picking.ranks(homes, package.sender_id, size) if homes else {}
@@ -57,12 +62,30 @@ def add(package: Package, destinations: Iterable[UUID]) -> None:
                 size=package.size,
                 size_class=size,
                 rank=ranks[home],
+                early=early,
             )
             for home in homes
         ),
         ignore_conflicts=True,
     )
     wake_on_commit()
+
+
+def _confirm(package: Package, homes: Collection[UUID]) -> None:
+    """Let the relays that began during the upload go on to the end, whatever befell them; and end those to nobody."""
+    begun = Relay.objects.filter(package=package, early=True)
+    for relay in begun.exclude(destination__in=homes):
+        cancel(relay, "this server, for nobody whom it is for lives there any more")
+    kept = begun.filter(destination__in=homes, cancelled_by="")
+    leases.requeue(kept.filter(state__in=(State.DEFERRED, State.FAILED), held_by=""))
+    kept.update(since=timezone.now(), size=package.size)
+    begun.update(early=False)
+
+
+def give_up(package: Package) -> None:
+    """End the relays of a package whose upload was given up: what has travelled is forgotten on the far side, too."""
+    for relay in Relay.objects.filter(package=package).exclude(state__in=ENDED):
+        cancel(relay, "this server, for the upload was given up")
 
 
 def finish(relay: Relay) -> None:
@@ -150,6 +173,7 @@ def end_old() -> int:
     days = settings.POSTHOUSE.relay_days
     held = Link.objects.exclude(held_by="").values_list("server_id", flat=True)
     old = Relay.objects.filter(
+        early=False,
         state__in=(State.QUEUED, State.DEFERRED, State.HELD),
         since__lt=timezone.now() - timedelta(days=days),
         held_by="",
@@ -176,7 +200,12 @@ def cancelled(who: str) -> str:
 
 
 def settle(package_id: UUID) -> None:
-    """Give the package the status that its relays amount to (R60, R61, R62). Call it where the package is locked."""
+    """Give the package the status that its relays amount to (R60, R61, R62). Call it where the package is locked.
+
+    While it is being uploaded, or when that was given up, they have no say.
+    """
+    if Package.objects.filter(pk=package_id, closed_at=None).exists():
+        return
     relays = list(Relay.objects.filter(package=package_id).values_list("state", "destination__name", "last_error"))
     failures = [f"{server}: {error}" for state, server, error in relays if state == State.FAILED]
     if failures:
@@ -214,8 +243,11 @@ def _end_at_once(relay: Relay, reason: str, **fields: object) -> bool:
 
 
 def _tell(relay: Relay, error: str) -> None:
-    """Tell people that a relay has failed. Whoever cancelled one knows it, and its page says it to the others."""
-    if not relay.cancelled_by:
+    """Tell people that a relay has failed. Whoever cancelled one knows it, and its page says it to the others.
+
+    One that failed during the upload is tried again at its end.
+    """
+    if not relay.cancelled_by and not relay.early:
         telling.failed(relay, error)
 
 

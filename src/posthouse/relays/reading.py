@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
+from uuid import UUID
 
 from posthouse.packages import names
 from posthouse.packages.models import File, Package
@@ -20,9 +21,17 @@ REMEMBERED = 256
 class Reading:
     """Yields bytes of a package's files, by number. May be used from many threads."""
 
-    def __init__(self, package: Package) -> None:
-        files = File.objects.filter(package=package).select_related("blob")
-        self._files = {file.number: file for file in files}
+    def __init__(self, package: Package, known: Mapping[int, Blob] | None = None) -> None:
+        """`known` are the blobs of the files, by number, while the package is still being uploaded."""
+        known = known or {}
+        fields = ("number", "path", "blob_id", "blob__size", "blob__part_size", "blob__algorithm")
+        self._paths: dict[int, str] = {}
+        self._blobs: dict[int, tuple[UUID, int, int, str]] = {}
+        for number, path, *blob in File.objects.filter(package=package).values_list(*fields).iterator():
+            self._paths[number] = path
+            one = known.get(number)
+            # Not a model's instance for each: there may be tens of thousands.
+            self._blobs[number] = (one.pk, one.size, one.part_size, one.algorithm) if one else tuple(blob)
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
         self._lock = Lock()
 
@@ -59,9 +68,8 @@ class Reading:
             hasher.update(data)
         known = Part.objects.get(blob=blob, number=part).digest
         if hasher.digest() != bytes(known):
-            raise BlobDamaged(names.shown(self._files[number].path), part, blobs.local().path(blob.id))
+            raise BlobDamaged(names.shown(self._paths[number]), part, blobs.local().path(blob.id))
 
     def _blob(self, number: int) -> Blob:
-        blob: Blob | None = self._files[number].blob
-        assert blob is not None, "a closed package has all its contents"  # noqa: S101 - the manifest has seen them
-        return blob
+        pk, size, part_size, algorithm = self._blobs[number]
+        return Blob(id=pk, size=size, part_size=part_size, algorithm=algorithm)

@@ -20,11 +20,12 @@ from django.utils import timezone
 from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.incoming import require_licence, require_same_version
 from posthouse.cluster.signatures import Caller
+from posthouse.lib import rows
 from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
 from posthouse.packages.manifest import Manifest, ManifestError
 from posthouse.packages.models import File, Package
-from posthouse.relays import known
+from posthouse.relays import known, wire
 from posthouse.relays.models import Arrival, ArrivalFile, ArrivedStretch
 from posthouse.relays.wire import Begun, Gap, Standing
 from posthouse.store import crc, many, parts
@@ -87,24 +88,44 @@ def take_manifest(caller: Caller, relay: UUID, data: bytes) -> Standing:
     if arrival.state != State.OFFERED:
         return _standing(arrival)
     manifest = _read(data, arrival)
-    made = many.prepare(Expected(file.size, file.algorithm, file.digest, file.crc32) for file in manifest.files)
+    if begun := blobs_of(arrival):
+        _complete_outline(arrival, data, manifest, begun)
+        return _standing(enter(caller, relay))
+    made = many.prepare(
+        (Expected(file.size, file.algorithm, file.digest, file.crc32) for file in manifest.files), later=wire.SMALL
+    )
     taken = False
     try:
         with transaction.atomic():
             taken = _advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data)
             if taken:
                 many.save(made)
-                ArrivalFile.objects.bulk_create(
-                    (ArrivalFile(arrival=arrival, number=number, blob=blob) for number, blob in enumerate(made)),
-                    batch_size=many.BATCH,
+                rows.insert(
+                    ArrivalFile,
+                    ("arrival", "number", "blob"),
+                    ((arrival.pk, number, blob.pk) for number, blob in enumerate(made)),
                 )
     finally:
         if not taken:
             many.discard(made)
     arrival = enter(caller, relay)
-    if taken:
-        known.bring(arrival, manifest, made)
+    if taken and not known.bring(arrival, manifest, made):
+        return missing_of(arrival, made)
     return _standing(arrival)
+
+
+def _complete_outline(arrival: Arrival, data: bytes, manifest: Manifest, begun: Sequence[Blob]) -> None:
+    """Say what the files must amount to whose parts came while they were still being uploaded. Raises Refusal."""
+    if [(blob.size, blob.part_size) for blob in begun] != [(file.size, file.part_size) for file in manifest.files]:
+        raise Refusal(422, "The manifest names other files than the outline did.")
+    changed = []
+    for blob, file in zip(begun, manifest.files, strict=True):
+        if (blob.algorithm, bytes(blob.digest), blob.crc32) != (file.algorithm, file.digest, file.crc32):
+            blob.algorithm, blob.digest, blob.crc32 = file.algorithm, file.digest, file.crc32
+            changed.append(blob)
+    with transaction.atomic():
+        if _advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data):
+            Blob.objects.bulk_update(changed, ["algorithm", "digest", "crc32"], batch_size=many.BATCH // 5)
 
 
 def commit(caller: Caller, relay: UUID) -> Standing:
@@ -115,7 +136,7 @@ def commit(caller: Caller, relay: UUID) -> Standing:
     if arrival.state == State.OFFERED:
         raise Refusal(409, "The manifest of this relay is not here yet.", Kind.TEMPORARY, "unoffered")
     manifest = manifests.loads(bytes(arrival.manifest))
-    blobs = _blobs(arrival)
+    blobs = blobs_of(arrival)
     _drop_what_is_wrong(manifest, blobs)
     standing = _standing(arrival, blobs)
     if standing.missing:
@@ -177,7 +198,8 @@ def forget_abandoned() -> int:
 
 def progress(arrival: Arrival) -> None:
     """Note, in the transaction that records parts, that the arrival goes on. Raises Refusal for an overtaken sender."""
-    if not _advance(arrival, State.ARRIVING):
+    rows = Arrival.objects.filter(pk=arrival.pk, state__in=(State.OFFERED, State.ARRIVING), fence=arrival.fence)
+    if not rows.update(updated_at=timezone.now()):
         raise _overtaken()
 
 
@@ -212,15 +234,21 @@ def _read(data: bytes, arrival: Arrival) -> Manifest:
     return manifest
 
 
-def _blobs(arrival: Arrival) -> list[Blob]:
-    files = ArrivalFile.objects.filter(arrival=arrival).order_by("number").select_related("blob")
-    return [file.blob for file in files.iterator()]
+def blobs_of(arrival: Arrival) -> list[Blob]:
+    """Return where the files of an arrival come, in the order of their numbers."""
+    files = ArrivalFile.objects.filter(arrival=arrival)
+    numbers = dict(files.values_list("blob_id", "number"))
+    return sorted(Blob.objects.filter(pk__in=files.values("blob")).iterator(), key=lambda blob: numbers[blob.pk])
 
 
 def _standing(arrival: Arrival, blobs: Sequence[Blob] | None = None) -> Standing:
     if arrival.state != State.ARRIVING:
         return Standing(arrival.state)
-    blobs = _blobs(arrival) if blobs is None else blobs
+    return missing_of(arrival, blobs_of(arrival) if blobs is None else blobs)
+
+
+def missing_of(arrival: Arrival, blobs: Sequence[Blob]) -> Standing:
+    """Return what is not here yet of these blobs, which are all of an arrival."""
     there = many.have(blobs)
     missing = [
         Gap(number, first, last)

@@ -18,7 +18,7 @@ from posthouse.jobs.leases import LostLease
 from posthouse.licensing import licences
 from posthouse.packages import manifests
 from posthouse.packages.models import Package
-from posthouse.relays import links, queue, throttle, troubles
+from posthouse.relays import early, links, queue, throttle, troubles
 from posthouse.relays.decide import GiveUp, NeedsAdministrator, Retry, decide, delay
 from posthouse.relays.far import Far, FarServer
 from posthouse.relays.lines import Lines
@@ -76,6 +76,10 @@ def run(job: Job[Relay], reach: ReachFar = by_lines) -> None:
 def _send(job: Job[Relay], far: Far) -> None:
     relay = job.row
     package = Package.objects.get(pk=relay.package_id)
+    if package.closed_at is None:
+        if not early.send(job, far, package):
+            return
+        package.refresh_from_db()
     read = Reading(package)
 
     def progress(done: int) -> None:

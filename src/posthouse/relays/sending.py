@@ -85,14 +85,15 @@ class Sending:
             if standing.state == wire.COMMITTED:
                 break
             if standing.missing:
-                self._send(standing)
+                self.bring(standing)
             self.check()
             standing = self._try(self.far.commit)
         if standing.state != wire.COMMITTED:
             raise StillMissing(standing.missing)
         self.progress(self.manifest.size)
 
-    def _send(self, standing: Standing) -> None:
+    def bring(self, standing: Standing) -> None:
+        """Send what is missing, and nothing else."""
         try:
             stretches = Stretches(self.manifest, standing.missing, standing.begun)
         except OutOfBounds as error:
@@ -103,6 +104,7 @@ class Sending:
         """The calls under way, and the bytes that each holds in memory."""
         told = time.monotonic()
         pace = self.far.pace
+        pace.begin()
         with ThreadPoolExecutor(CALLS, "relay") as pool:
             try:
                 while True:

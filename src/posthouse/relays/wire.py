@@ -1,6 +1,7 @@
 """What two servers say to each other about a relay. Pure.
 
     POST   relay/<id>/offer                {"package", "size"}                       → standing
+    PUT    relay/<id>/outline              [[size, digest's name], ...] of the files  → standing
     PUT    relay/<id>/manifest             the manifest, compressed                  → standing
     PUT    relay/<id>/parts/<file>/<part>  the bytes of one part                     → {}
     PUT    relay/<id>/parts/<file>/<part>/<start>/<digest of the part>
@@ -12,7 +13,9 @@
 Every call is signed, carries the relay's fencing number, and may be repeated. A standing is
 {"state": "offered" | "arriving" | "committed", "missing": [[file, first part, last part], …],
 "begun": [[file, part, [[start, end], …]], …]}: `begun` are the bytes that are there of parts that are missing as a
-whole. Nothing is known of the files before the manifest is there, so an offered package lacks its manifest.
+whole. Nothing is known of the files before the manifest is there, so an offered package lacks its manifest. With an
+outline, parts may come while the package is still being uploaded at the sender's server: it stays offered, and each
+part is compared with the manifest when that has come.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from posthouse.store import digests
 
 MANIFEST_LIMIT = 64 * 1024 * 1024
 """Bytes of a compressed manifest."""
@@ -86,6 +91,29 @@ class Standing:
         except (TypeError, ValueError) as error:
             raise WireError("The other server's list of parts that have begun cannot be understood.") from error
         return cls(state, gaps, begun or ())
+
+
+class Outlined(NamedTuple):
+    """What is known of a file before all of it is there."""
+
+    size: int
+    algorithm: str
+
+
+def outline(files: Iterable[Outlined]) -> bytes:
+    """Return an outline, in the order of the files' numbers."""
+    return json.dumps(list(files), separators=(",", ":")).encode()
+
+
+def read_outline(data: bytes) -> list[Outlined]:
+    """Return what an outline says. Raises WireError."""
+    try:
+        files = [Outlined(int(size), str(algorithm)) for size, algorithm in json.loads(data)]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WireError("The outline of the package cannot be read.") from error
+    if any(not 0 <= file.size < 1 << 62 or file.algorithm not in digests.ALGORITHMS for file in files):
+        raise WireError("The outline of the package names what is not known here.")
+    return files
 
 
 class Item(NamedTuple):

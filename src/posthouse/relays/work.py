@@ -15,8 +15,8 @@ from posthouse.jobs.wake import wake_on_commit
 from posthouse.jobs.worker import Kind, register, register_periodic
 from posthouse.licensing.signals import installed
 from posthouse.packages.models import Package
-from posthouse.packages.signals import package_closed, package_ended
-from posthouse.relays import knock, links, moves, picking, queue, sender
+from posthouse.packages.signals import package_closed, package_ended, package_given_up
+from posthouse.relays import early, knock, links, moves, picking, queue, sender
 from posthouse.relays.models import Relay
 from posthouse.relays.receiver import forget_abandoned
 
@@ -30,6 +30,11 @@ def _relay_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG0
 def _end_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
     for relay in Relay.objects.filter(package=package).exclude(state__in=queue.ENDED):
         queue.cancel(relay, package.ended_by)
+
+
+@receiver(package_given_up)
+def _give_it_up(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
+    queue.give_up(package)
 
 
 @receiver(installed)
@@ -54,6 +59,7 @@ register(
     )
 )
 register_periodic("end relays to removed servers", 5, queue.end_removed)
+register_periodic("begin relays of packages that are still being uploaded", 1, early.begin)
 register_periodic("end relays whose lifetime is over", 60, queue.end_old)
 register_periodic("plan anew what goes to people who have moved", 60, moves.follow)
 register_periodic("knock at servers that could not be reached", 5, knock.probe)

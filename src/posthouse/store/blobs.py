@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from posthouse.lib.ids import uuid7
-from posthouse.store import crc, digests, disk, locks, parts
+from posthouse.store import crc, digests, direct, disk, locks, parts
 from posthouse.store.disk import Disk
 from posthouse.store.errors import BlobMissing, PartsMissing, StoreFull
 from posthouse.store.models import Blob, Part
@@ -53,12 +53,13 @@ def create(size: int, algorithm: str | None = None) -> Blob:
     return blob
 
 
-def writer(blob: Blob, number: int, at: int = 0, *, alone: bool = False) -> PartWriter:
+def writer(blob: Blob, number: int, at: int = 0, *, alone: bool = False, bulk: bool = False) -> PartWriter:
     """Return a writer of one part, which begins after the `at` bytes of the part that are safely there.
 
     Those bytes are read back for the digest. `alone` keeps other such writers out of this part until it is closed, and
-    waits a moment for one that is about to close. Raises StoreError (PartBusy), and ValueError for a part that the blob
-    does not have.
+    waits a moment for one that is about to close. `bulk` is for whoever brings the whole part in one go: it does not go
+    through the page cache, where the disk can do that. Raises StoreError (PartBusy), and ValueError for a part that the
+    blob does not have.
     """
     offset, length = parts.span(number, blob.size, blob.part_size)
     if not 0 <= at <= length:
@@ -67,12 +68,30 @@ def writer(blob: Blob, number: int, at: int = 0, *, alone: bool = False) -> Part
     try:
         if alone:
             locks.hold(descriptor, offset, length)
+        past_cache = bulk and at == 0 and offset % direct.ALIGNED == 0 and length >= direct.BUFFER
         return PartWriter(
-            descriptor, blob.id, number=number, offset=offset, length=length, algorithm=blob.algorithm, at=at
+            descriptor,
+            blob.id,
+            number=number,
+            offset=offset,
+            length=length,
+            algorithm=blob.algorithm,
+            at=at,
+            direct=local().open_direct(blob.id) if past_cache else None,
         )
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def small_writer(blob: Blob) -> PartWriter:
+    """Return a writer of the only part of a small file, which is made now if it is not there yet.
+
+    Seal it within disk.synced, which makes the file's name durable, too. Raises StoreError.
+    """
+    return PartWriter(
+        local().open_new(blob.id), blob.id, number=0, offset=0, length=blob.size, algorithm=blob.algorithm
+    )
 
 
 def stretch_writer(blob: Blob, number: int, start: int, length: int) -> PartWriter:

@@ -7,13 +7,14 @@ of the file. S3 knows no in-place writes; a store there would keep parts instead
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
-from posthouse.store.errors import StoreMissing, in_words
+from posthouse.store.errors import StoreBroken, StoreMissing, in_words
 
 # More would be refused by writev (IOV_MAX).
 PIECES = 1024
@@ -57,6 +58,37 @@ class Disk:
         with in_words():
             return os.open(self.path(blob), (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC)
 
+    def open_direct(self, blob: UUID) -> int | None:
+        """Return a descriptor for writing past the page cache; None where the file system has no such thing.
+
+        Raises StoreError.
+        """
+        try:
+            with in_words():
+                return os.open(self.path(blob), os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+        except StoreBroken as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EINVAL:
+                return None
+            raise
+
+    def open_new(self, blob: UUID) -> int:
+        """Return a descriptor for writing, of a file that is made now if it is not there. Raises StoreError.
+
+        Whoever calls it sees to it that the folder is synced (`synced`) before anything is recorded.
+        """
+        path = self.path(blob)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        with in_words(absent=StoreMissing):
+            try:
+                descriptor = os.open(path, flags, 0o600)
+            except FileNotFoundError:
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                descriptor = os.open(path, flags, 0o600)
+        if os.fstat(descriptor).st_nlink == 1:
+            return descriptor
+        os.close(descriptor)
+        return self.open_alone(blob)
+
     def open_alone(self, blob: UUID) -> int:
         """Return a descriptor for writing, of a file that is this blob's only. Raises StoreError.
 
@@ -94,6 +126,7 @@ class Disk:
         path = self.path(also)
         name = path.with_name(f"{path.name}.link")
         with in_words():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             name.unlink(missing_ok=True)
             name.hardlink_to(self.path(blob))
             name.replace(path)

@@ -13,7 +13,9 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count
+from django.utils import timezone
 
+from posthouse.lib import rows
 from posthouse.lib.ids import uuid7
 from posthouse.store import blobs, disk, parts
 from posthouse.store.errors import BlobMissing, StoreError, StoreFull, in_words
@@ -33,11 +35,12 @@ class Expected:
     crc32: int
 
 
-def prepare(expected: Iterable[Expected]) -> list[Blob]:
+def prepare(expected: Iterable[Expected], later: int = 0) -> list[Blob]:
     """Return new blobs, in the same order, with their files on the disk; `save` records them, `discard` does not.
 
-    Their digests are set already: whoever records their parts sees to it that each is the expected one. Raises
-    StoreFull when the store has not the room for all of them now, and StoreError.
+    Files of up to `later` bytes are not made yet: blobs.small_writer makes each when its bytes are there. Their digests
+    are set already: whoever records their parts sees to it that each is the expected one. Raises StoreFull when the
+    store has not the room for all of them now, and StoreError.
     """
     made = [
         Blob(
@@ -60,7 +63,7 @@ def prepare(expected: Iterable[Expected]) -> list[Blob]:
             "They can come once an administrator has made room."
         )
     try:
-        _make_files([blob.id for blob in made if blob.size])
+        _make_files([blob.id for blob in made if blob.size > later])
     except StoreError:
         discard(made)
         raise
@@ -68,8 +71,16 @@ def prepare(expected: Iterable[Expected]) -> list[Blob]:
 
 
 def save(made: Sequence[Blob]) -> None:
-    """Record blobs that were prepared."""
-    Blob.objects.bulk_create(made, batch_size=BATCH)
+    """Record blobs that were prepared. Call it in a transaction."""
+    now = timezone.now()
+    rows.insert(
+        Blob,
+        ("id", "state", "size", "part_size", "algorithm", "digest", "crc32", "created_at"),
+        (
+            (blob.id, blob.state, blob.size, blob.part_size, blob.algorithm, blob.digest, blob.crc32, now)
+            for blob in made
+        ),
+    )
 
 
 def discard(made: Iterable[Blob]) -> None:
@@ -91,14 +102,18 @@ def have(known: Sequence[Blob]) -> dict[UUID, set[int]]:
 
 
 def record(pieces: Mapping[UUID, Iterable[Piece]]) -> None:
-    """Record parts of several blobs as safely there. A part that is recorded already is left as it is."""
-    Part.objects.bulk_create(
-        [
-            Part(blob_id=blob_id, number=piece.number, size=piece.size, digest=piece.digest, crc32=piece.crc32)
+    """Record parts of several blobs as safely there. A part that is recorded already is left as it is.
+
+    Call it in a transaction.
+    """
+    rows.insert(
+        Part,
+        ("blob", "number", "size", "digest", "crc32"),
+        (
+            (blob_id, piece.number, piece.size, piece.digest, piece.crc32)
             for blob_id, some in pieces.items()
             for piece in some
-        ],
-        batch_size=BATCH,
+        ),
         ignore_conflicts=True,
     )
 

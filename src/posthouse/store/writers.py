@@ -9,6 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from posthouse.store import digests, disk, records
+from posthouse.store.direct import Direct
 from posthouse.store.errors import BlobMissing, DigestMismatch, StoreError
 from posthouse.store.models import Part
 from posthouse.store.records import Piece
@@ -20,19 +21,32 @@ class PartWriter:
     """Takes the bytes of one part in order, digests them as they come and puts them where they belong.
 
     Made by `posthouse.store.blobs.writer`. It blocks: use it in a thread. One thread may write while another
-    flushes. After a failed write the part is still good up to `written`; after a failed flush, only up to the last
-    one that succeeded, and the writer has ended.
+    flushes, but not in bulk. After a failed write the part is still good up to `written`, in bulk not even that; after
+    a failed flush, only up to the last one that succeeded, and the writer has ended.
     """
 
     def __init__(
-        self, descriptor: int, blob: UUID, *, number: int, offset: int, length: int, algorithm: str, at: int = 0
+        self,
+        descriptor: int,
+        blob: UUID,
+        *,
+        number: int,
+        offset: int,
+        length: int,
+        algorithm: str,
+        at: int = 0,
+        direct: int | None = None,
     ) -> None:
-        """Own `descriptor` from now on. `at` bytes of the part are there already and are read back for the digest."""
+        """Own `descriptor` from now on. `at` bytes of the part are there already and are read back for the digest.
+
+        With `direct`, another descriptor of the file, bytes go past the page cache until the first flush.
+        """
         self.blob = blob
         self.number = number
         self.length = length
         self._offset = offset
         self._descriptor: int | None = descriptor
+        self._direct = None if direct is None else Direct(direct, descriptor, offset + at)
         self._hasher = digests.new(algorithm)
         self._crc32 = 0
         self._failed = False
@@ -54,7 +68,11 @@ class PartWriter:
         """
         if self.written + sum(map(len, pieces)) > self.length:
             raise ValueError(f"More bytes than part {self.number} has.")
-        disk.write_at(self._open(), pieces, self._offset + self.written)
+        if self._direct is None:
+            disk.write_at(self._open(), pieces, self._offset + self.written)
+        else:
+            self._open()
+            self._direct.write(pieces)
         self._take(pieces)
 
     def flush(self) -> int:
@@ -62,6 +80,7 @@ class PartWriter:
         descriptor = self._open()
         written = self.written  # before the sync: another thread may be writing on
         try:
+            self._flush_direct()
             disk.sync(descriptor)
         except StoreError:
             # The kernel reports such a loss once only: a second sync would succeed and mean nothing.
@@ -85,6 +104,8 @@ class PartWriter:
         try:
             if flush:
                 self.flush()
+            else:
+                self._flush_direct()
         finally:
             self.close()
         return Piece(self.number, self.length, digest, self._crc32)
@@ -100,6 +121,9 @@ class PartWriter:
 
     def close(self) -> None:
         """Stop. What was not flushed may or may not be on the disk; nothing is recorded of it."""
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -113,6 +137,15 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _flush_direct(self) -> None:
+        """Hand over what was gathered for direct writes; what comes afterwards goes the usual way."""
+        if self._direct is not None:
+            direct, self._direct = self._direct, None
+            try:
+                direct.flush()
+            finally:
+                direct.close()
 
     def _open(self) -> int:
         if self._descriptor is None or self._failed:

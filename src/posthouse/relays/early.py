@@ -1,0 +1,194 @@
+"""Cut-through: the parts of a package that are here go on while the rest of it is still being uploaded.
+
+Nothing is shown to anybody before the commit, which needs the manifest, which needs the end of the upload. So this only
+spares time: in the end the relay goes the way of all others, and finds that nearly everything is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from posthouse.jobs import leases
+from posthouse.jobs.job import Job
+from posthouse.jobs.leases import LostLease
+from posthouse.packages import incoming
+from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Sender
+from posthouse.packages.models import Delivery, File, Package
+from posthouse.relays import queue, throttle, wire
+from posthouse.relays.far import Far
+from posthouse.relays.models import Relay
+from posthouse.relays.reading import Reading
+from posthouse.relays.sending import Sending
+from posthouse.relays.wire import Begun, Gap, Outlined, Standing
+from posthouse.store import parts
+from posthouse.store.errors import BlobMissing
+from posthouse.store.models import Blob, Part
+
+LEAST = 32 * 1024 * 1024
+"""Bytes of a package at least: a smaller one is relayed as quickly when it is whole."""
+LOOK_SECONDS = 0.25
+IDLE_SECONDS = 5.0
+"""A relay to which nothing came for so long gives its place to others for a while."""
+PAUSE = timedelta(seconds=5)
+BATCH = 50
+SPARED = 500
+"""Ids in one query."""
+
+log = structlog.get_logger("posthouse.relays")
+
+Here = Mapping[int, Mapping[int, FilePart]]
+"""The parts that are here, by the numbers of the file and of the part."""
+
+
+def begin() -> int:
+    """Have packages relayed of which something has come, if the settings say so; return how many were begun."""
+    if not throttle.limits().cut_through:
+        return 0
+    uploading = Package.objects.filter(status=Package.Status.UPLOADING, origin__is_self=True, size__gte=LEAST)
+    new = uploading.filter(~Exists(Relay.objects.filter(package=OuterRef("pk")))).order_by("-updated_at")[:BATCH]
+    begun = 0
+    for package in new:
+        away = Delivery.objects.filter(package=package, home__is_self=False).order_by()
+        homes = list(away.values_list("home", flat=True).distinct())
+        if homes and _something_came(package):
+            with transaction.atomic():
+                # Whoever closes it meanwhile waits here, or was first: then its relays are planned already.
+                if uploading.select_for_update(of=("self",)).filter(pk=package.pk).first() is not None:
+                    queue.add(package, homes, early=True)
+                    begun += 1
+    return begun
+
+
+def _something_came(package: Package) -> bool:
+    came = [blob.pk for blob in incoming.blobs(package.pk).values()][:SPARED]
+    return Part.objects.filter(blob__in=came).exists()
+
+
+def send(job: Job[Relay], far: Far, package: Package) -> bool:
+    """Send what comes until the package is closed, and return True; False when the relay was put aside meanwhile."""
+    course = _Course(job, far, package)
+    quiet_since = time.monotonic()
+    while True:
+        now = Package.objects.filter(pk=package.pk).first()
+        if now is None or (now.closed_at is None and now.status != Package.Status.UPLOADING):
+            raise LostLease  # it was given up: whoever takes the relay next tells the far side
+        if now.closed_at is not None:
+            log.info("sent during the upload", relay=str(job.row.pk), bytes=course.sent)
+            return True
+        began = time.monotonic()
+        if course.step():
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > IDLE_SECONDS:
+            if not leases.defer(job.row, "", timezone.now() + PAUSE, trouble="", attempts=0):
+                raise LostLease
+            return False
+        # To look at tens of thousands of files takes a while, and a worker must not do nothing else.
+        job.wait(LOOK_SECONDS if course.busy else max(LOOK_SECONDS, 2 * (time.monotonic() - began)))
+
+
+class _Course:
+    """One attempt."""
+
+    def __init__(self, job: Job[Relay], far: Far, package: Package) -> None:
+        self.job, self.far, self.package = job, far, package
+        self.files = list(File.objects.filter(package=package).order_by("number"))
+        self.sent = 0
+        self.busy = False
+        blobs = incoming.blobs(package.pk)
+        names = [blobs[file.number].algorithm if file.number in blobs else _usual() for file in self.files]
+        self.algorithms = names
+        standing = far.offer(package.pk, package.size)
+        if standing.state == wire.OFFERED:
+            outlined = (Outlined(file.size, name) for file, name in zip(self.files, names, strict=True))
+            standing = far.outline(wire.outline(outlined))
+        self.wanted = {(gap.file, number) for gap in standing.missing for number in range(gap.first, gap.last + 1)}
+        self.begun = {(one.file, one.part): one for one in standing.begun}
+
+    def step(self) -> bool:
+        """Send what has come since the last one; return whether there was anything."""
+        blobs = incoming.blobs(self.package.pk)
+        here = _parts_of(blobs, self.files)
+        ready = sorted(key for key in self.wanted if key[1] in here.get(key[0], ()))
+        self.busy = bool(ready)
+        if not ready:
+            return False
+        known = _known(self.package, self.files, self.algorithms, here)
+        gaps = gaps_of(ready)
+        begun: Sequence[Begun] = [self.begun[key] for key in ready if key in self.begun]
+        size = sum(_span(self.files[file], part) for file, part in ready)
+        before = self.package.size - sum(_span(self.files[file], part) for file, part in self.wanted)
+        others = known.size - size
+
+        def progress(done: int) -> None:
+            self.job.note(done=before + max(0, done - others))
+
+        try:
+            Sending(self.far, known, Reading(self.package, blobs), check=self.job.check, progress=progress).bring(
+                Standing(wire.ARRIVING, gaps, begun)
+            )
+        except BlobMissing:
+            return False  # its upload was begun anew: the parts that come then are sent
+        self.wanted.difference_update(ready)
+        self.sent += size
+        return True
+
+
+def gaps_of(ready: Collection[tuple[int, int]]) -> list[Gap]:
+    """Return numbers of files and parts, in ascending order, as runs. Pure."""
+    gaps = []
+    for (file, _), run in groupby(enumerate(ready), key=lambda one: (one[1][0], one[1][1] - one[0])):
+        numbers = [part for _, (_, part) in run]
+        gaps.append(Gap(file, numbers[0], numbers[-1]))
+    return gaps
+
+
+def _parts_of(blobs: Mapping[int, Blob], files: Sequence[File]) -> Here:
+    numbers = {blob.pk: number for number, blob in blobs.items() if files[number].size}
+    ids: list[UUID] = list(numbers)
+    found: dict[int, dict[int, FilePart]] = {}
+    for at in range(0, len(ids), SPARED):
+        rows = Part.objects.filter(blob__in=ids[at : at + SPARED]).order_by()
+        for blob_id, number, digest, crc32 in rows.values_list("blob_id", "number", "digest", "crc32").iterator():
+            found.setdefault(numbers[blob_id], {})[number] = FilePart(bytes(digest), crc32)
+    return found
+
+
+def _known(package: Package, files: Sequence[File], algorithms: Sequence[str], here: Here) -> Manifest:
+    """Return as much of the manifest as can be known: of parts that are not here, nothing."""
+    unknown = FilePart(b"", 0)
+    described = []
+    for file, algorithm in zip(files, algorithms, strict=True):
+        size = parts.part_size(file.size)
+        own = here.get(file.number, {})
+        known = tuple(own.get(number, unknown) for number in range(parts.part_count(file.size, size)))
+        described.append(ManifestFile(file.number, file.path, file.size, algorithm, size, b"", 0, known))
+    sender = package.sender
+    return Manifest(
+        package=package.pk,
+        title=package.title,
+        note="",
+        sender=Sender(sender.pk, sender.login, sender.name, sender.email),
+        recipients=(),
+        created=package.created_at,
+        files=tuple(described),
+    )
+
+
+def _span(file: File, part: int) -> int:
+    return parts.span(part, file.size, parts.part_size(file.size))[1]
+
+
+def _usual() -> str:
+    """Return the digest that an upload which has not begun will have, unless somebody changes the settings."""
+    name: str = settings.POSTHOUSE.digest
+    return name

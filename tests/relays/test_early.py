@@ -1,0 +1,265 @@
+"""Cut-through: parts go on while the rest is still being uploaded, and nobody sees anything before the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from posthouse.accounts.models import User
+from posthouse.cluster.errors import Kind, Refused
+from posthouse.cluster.models import Server
+from posthouse.packages import drafts, lifecycle
+from posthouse.packages.models import Package
+from posthouse.relays import early, sender, wire
+from posthouse.relays.models import Arrival, Relay, RelayLimits
+from posthouse.relays.sending import Sending
+from posthouse.relays.wire import Gap, Outlined, Standing
+from posthouse.store import blobs, parts
+from posthouse.store.models import Blob, Part
+from posthouse.transfers.models import Upload
+from tests.relays.conftest import PART, Tokyo, Wire, contents_of, digest, nothing_to_see
+from tests.relays.test_course import is_whole
+from tests.relays.test_sending import FakeFar, claim
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Send = Callable[..., Tokyo]
+SIZES = (3 * PART + 17, 0, 5)
+
+
+@pytest.fixture(autouse=True)
+def close_connections() -> Iterator[None]:
+    yield
+    connections.close_all()
+
+
+def outline(*sizes: int) -> bytes:
+    return wire.outline([Outlined(size, "blake3") for size in sizes])
+
+
+def bring(tokyo: Tokyo, *gaps: Gap) -> None:
+    """Have tokyo send some parts of what it has only outlined."""
+    far = tokyo.far()
+    sending = Sending(far, tokyo.manifest, tokyo.read, check=lambda: None, progress=lambda _: None)
+    sending.bring(Standing(wire.ARRIVING, gaps))
+
+
+# The receiving side
+
+
+def test_parts_come_before_the_manifest_and_are_not_sent_again(tokyo_sends: Send, line: Wire) -> None:
+    tokyo = tokyo_sends(*SIZES)
+    far = tokyo.far()
+    far.offer(tokyo.manifest.package, tokyo.manifest.size)
+    standing = far.outline(outline(*SIZES))
+    assert (standing.state, [tuple(gap) for gap in standing.missing]) == ("offered", [(0, 0, 3), (2, 0, 0)])
+    bring(tokyo, Gap(0, 0, 1), Gap(2, 0, 0))
+    assert nothing_to_see()
+    assert [tuple(gap) for gap in far.outline(outline(*SIZES)).missing] == [(0, 2, 3)], "it may be said again"
+    tokyo.send()
+    is_whole(tokyo)
+    sent = {step: count for step, count in line.carried.items() if "parts/0" in step}
+    assert sent == {f"PUT parts/0/{part}": 1 for part in range(3)}, "the fourth is small, and came in a bundle"
+
+
+def test_a_part_that_the_manifest_does_not_know_comes_again(tokyo_sends: Send, line: Wire) -> None:
+    tokyo = tokyo_sends(*SIZES)
+    far = tokyo.far()
+    far.offer(tokyo.manifest.package, tokyo.manifest.size)
+    far.outline(outline(*SIZES))
+    other = b"x" * PART  # an upload that was begun anew with other bytes
+    far.part(0, 1, algorithm="blake3", digest=digest(other), length=PART, body=iter([other]))
+    tokyo.send()
+    is_whole(tokyo)
+
+
+def test_what_was_withdrawn_leaves_nothing(tokyo_sends: Send, line: Wire, store: Path) -> None:
+    tokyo = tokyo_sends(*SIZES)
+    far = tokyo.far()
+    far.offer(tokyo.manifest.package, tokyo.manifest.size)
+    far.outline(outline(*SIZES))
+    bring(tokyo, Gap(0, 0, 1), Gap(2, 0, 0))
+    far.withdraw()
+    assert [model.objects.count() for model in (Blob, Part, Arrival)] == [0, 0, 0]
+    assert [path for path in store.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'[[1, "md5"]]', b'[[-1, "blake3"]]', b'[["a", "blake3"]]', b"[1]"])
+def test_an_outline_that_makes_no_sense_is_refused(tokyo_sends: Send, line: Wire, data: bytes) -> None:
+    tokyo = tokyo_sends(*SIZES)
+    far = tokyo.far()
+    far.offer(tokyo.manifest.package, tokyo.manifest.size)
+    if data == b"{}":
+        assert far.outline(data).missing == [], "no files"
+        return
+    with pytest.raises(Refused) as refused:
+        far.outline(data)
+    assert refused.value.status == 422
+
+
+def test_a_manifest_of_other_files_than_the_outline_is_refused(tokyo_sends: Send, line: Wire) -> None:
+    tokyo = tokyo_sends(*SIZES)
+    far = tokyo.far()
+    far.offer(tokyo.manifest.package, tokyo.manifest.size)
+    far.outline(outline(1, 2))
+    with pytest.raises(Refused, match="other files than the outline"):
+        tokyo.send()
+    assert nothing_to_see()
+
+
+# The sending side
+
+
+class EarlyFar(FakeFar):
+    """A far side that takes outlines, too."""
+
+    def outline(self, data: bytes) -> Standing:
+        self._step("outline")
+        self.sizes = [file.size for file in wire.read_outline(data)]
+        self.state = wire.ARRIVING
+        missing = self._standing().missing
+        self.state = wire.OFFERED
+        return Standing(wire.OFFERED, missing)
+
+
+class Uploading:
+    """A package of Alice's whose film is being uploaded."""
+
+    def __init__(self, sender_: User, recipients: tuple[str, ...]) -> None:
+        self.data = contents_of(*SIZES)
+        files = [(f"{number}.bin", len(data)) for number, data in enumerate(self.data)]
+        self.package = drafts.create(sender_, "Rushes", "", list(recipients), files)
+        self.blobs: dict[int, Blob] = {}
+        for file in self.package.files.exclude(size=0):
+            self.blobs[file.number] = blobs.create(file.size)
+            Upload.objects.create(file=file, blob=self.blobs[file.number], expires_at=timezone.now())
+
+    def come(self, number: int, part: int) -> None:
+        with blobs.writer(self.blobs[number], part) as writer:
+            writer.write(self.data[number][part * PART : (part + 1) * PART])
+            writer.finish()
+
+    def end(self) -> None:
+        for number, blob in self.blobs.items():
+            for part in set(range(parts.part_count(blob.size, PART))) - blobs.have(blob):
+                self.come(number, part)
+            lifecycle.file_arrived(self.package.files.get(number=number), blobs.complete(blob))
+
+
+@pytest.fixture
+def uploading(
+    here: Server, alice: User, bob: User, carla: User, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Uploading]:
+    RelayLimits.objects.create(pk=1, cut_through=True)
+    monkeypatch.setattr(early, "LEAST", 1)
+    monkeypatch.setattr(early, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(early, "IDLE_SECONDS", 0.05)
+    return lambda *recipients: Uploading(alice, recipients or ("bob",))
+
+
+def test_it_begins_only_if_that_is_set_and_something_has_come(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading("bob", "carla")
+    assert early.begin() == 0
+    upload.come(0, 0)
+    RelayLimits.objects.update(cut_through=False)
+    assert early.begin() == 0
+    RelayLimits.objects.update(cut_through=True)
+    assert early.begin() == 1
+    assert early.begin() == 0
+    assert Relay.objects.filter(early=True).count() == 2
+    assert Package.objects.get().status == "uploading"
+
+
+def test_what_is_here_travels_and_the_rest_follows_at_the_end(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(0, 1)
+    early.begin()
+    far = EarlyFar()
+    seen: list[dict[tuple[int, int], bytes]] = []
+
+    def sent() -> None:
+        if not seen:
+            seen.append(dict(far.got))
+            assert Package.objects.get().status == "uploading"
+            upload.end()
+            connections.close_all()
+
+    far.on["part"] = sent
+    sender.run(claim(), far)
+    relay = Relay.objects.get()
+    assert (relay.state, relay.done, relay.early) == ("done", sum(SIZES), False)
+    assert far.calls[:2] == ["offer", "outline"]
+    assert far.calls[-1] == "commit"
+    assert far.calls.index("manifest") > far.calls.index("part")
+    assert b"".join(far.got[0, part] for part in range(4)) == upload.data[0]
+    assert far.calls.count("part") == 3, "nothing twice; the fourth is small, and came in a bundle"
+    assert Package.objects.get().status == "complete"
+
+
+def test_an_upload_that_stands_still_gives_the_place_to_others(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    far = EarlyFar()
+    sender.run(claim(), far)
+    relay = Relay.objects.get()
+    assert (relay.state, relay.last_error, relay.trouble, relay.attempts) == ("deferred", "", "", 0)
+    assert relay.done == PART
+    upload.end()
+    relay.refresh_from_db()
+    assert (relay.state, relay.next_try_at, relay.early) == ("queued", None, False), "the end of the upload wakes it"
+    sender.run(claim(), far)
+    relay.refresh_from_db()
+    assert relay.state == "done"
+    assert far.calls.count("part") == 3, "nothing twice"
+
+
+def test_an_upload_that_is_given_up_ends_the_relay_on_both_sides(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    far = EarlyFar()
+    sender.run(claim(), far)
+    assert lifecycle.give_up(upload.package, "Alice discarded it.")
+    sender.run(claim(), far)
+    relay = Relay.objects.get()
+    assert (relay.state, far.calls[-1]) == ("failed", "withdraw")
+    package = Package.objects.get()
+    assert (package.status, package.error) == ("error", "Alice discarded it."), "the relay has no say in it"
+
+
+def test_a_relay_that_failed_early_is_tried_again_at_the_end(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    far = EarlyFar()
+    far.errors["outline"] = Refused(422, "No.", Kind.PERMANENT)
+    sender.run(claim(), far)
+    assert Relay.objects.get().state == "failed"
+    assert Package.objects.get().status == "uploading"
+    upload.end()
+    assert Package.objects.get().status == "relaying"
+    sender.run(claim(), EarlyFar())
+    assert Package.objects.get().status == "complete"
+
+
+def test_recipients_who_moved_during_the_upload_get_it_where_they_live(
+    uploading: Callable[..., Uploading], bob: User, rio: Server, tokyo: Server
+) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    User.objects.filter(pk=bob.pk).update(home=rio)
+    upload.end()
+    assert Relay.objects.get(destination=rio).early is False
+    assert Relay.objects.get(destination=tokyo).cancelled_by
+    assert Relay.objects.get(destination=tokyo).state == "failed", "at once: nothing had travelled"
+
+
+def test_runs_of_parts_are_told_as_gaps() -> None:
+    ready = [(0, 0), (0, 1), (0, 3), (2, 0), (3, 1), (3, 2)]
+    assert early.gaps_of(ready) == [Gap(0, 0, 1), Gap(0, 3, 3), Gap(2, 0, 0), Gap(3, 1, 2)]
