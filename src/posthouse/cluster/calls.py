@@ -29,6 +29,7 @@ from posthouse.cluster.transport import Network, Place, Reply, Transport
 
 TIMEOUT_SECONDS = 60.0
 ANSWER_LIMIT = 4 * 1024 * 1024
+TOO_LONG = 413
 DETOUR_SECONDS = 60.0
 """How long the alternate address comes first after the first address could not be reached."""
 
@@ -157,6 +158,10 @@ def understand(reply: Reply, name: str) -> Answer:
     if not isinstance(sentence, str):
         if reply.status >= 500:
             raise Failed(f"{name} answers with an error of its own ({reply.status}). Its log says more.")
+        if reply.status == TOO_LONG:
+            raise NotPosthouse(
+                f"Something in front of {name} takes short requests only: let it pass bodies of any size."
+            )
         raise NotPosthouse(
             f"What answers at the address of {name} is not a Posthouse server of this version (status {reply.status})."
             " Check address, port and URL namespace."

@@ -154,7 +154,7 @@ def _sign(server: Server) -> Iterator[Line]:
         return
     except CallError as error:
         what = error.message if isinstance(error, Refused) else f"{server.name} does not accept our signature."
-        yield Line("Signature there", ok=False, result=what, cure=error.message, ends=True)
+        yield Line("Signature there", ok=False, result=what, cure=_cure(error, server), ends=True)
         return
     took = time.time() - began
     yield Line("Signature there", ok=True, result=f"{server.name} accepts the signature of this server.")
@@ -168,6 +168,15 @@ def _sign(server: Server) -> Iterator[Line]:
     yield _clock(answer, began + took / 2)
     yield from _licence(answer)
     yield _disk(answer)
+
+
+def _cure(error: CallError, server: Server) -> str:
+    if error.code != "removed":
+        return error.message
+    return (
+        f"{error.message} If {server.name} was reset, remove it at the master and pair the two anew; if this server was"
+        " removed, choose Reset Configuration here."
+    )
 
 
 def _clock(answer: dict[str, Any], here: float) -> Line:
