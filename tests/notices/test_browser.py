@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page
 
+from posthouse.accounts import resets
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
@@ -44,8 +45,33 @@ def test_the_pages_are_accessible_and_within_their_policy(
     visit: Visit, admin: User, mails: OutgoingMail, size: tuple[int, int], scheme: str
 ) -> None:
     places = [reverse("notices:mails"), reverse("notices:mail", args=[mails.pk])]
+    places += [reverse("notices:wordings"), reverse("notices:wording", args=["out-of-sync"]), reverse("notices:server")]
 
     def look(page: Page, address: str) -> list[str]:
         return [fault for place in places for fault in faults(page, address + place)]
 
     assert visit(look, admin, size, scheme) == []
+
+
+def test_somebody_without_a_password_gets_one_by_the_keyboard(visit: Visit, alice: User) -> None:
+    def ask(page: Page, address: str) -> list[str]:
+        found = faults(page, address + reverse("accounts:forgot"))
+        page.get_by_label("User name or e-mail address").fill("alice")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Look at your mail").wait_for()
+        return found
+
+    def choose(page: Page, address: str) -> list[str]:
+        found = faults(page, address + place)
+        page.get_by_label("New password", exact=True).fill("quite another secret")
+        page.get_by_label("New password again").fill("quite another secret")
+        page.keyboard.press("Enter")
+        page.get_by_text("Your password was set").wait_for()
+        return found
+
+    assert visit(ask) == []
+    resets.answer_wishes()
+    place = reverse("accounts:choose", args=[OutgoingMail.objects.get().secret])
+    assert visit(choose, None, PHONE, "dark") == []
+    alice.refresh_from_db()
+    assert alice.check_password("quite another secret")

@@ -122,4 +122,4 @@ def test_a_failed_mail_can_be_tried_again(web: Client, post: Post, mail: Outgoin
 def test_the_health_page_says_that_nobody_gets_mails(web: Client, mail: OutgoingMail) -> None:
     page = text(web, reverse("web:health_page"))
     assert "No mail server is set, 1 mail waiting" in page
-    assert "Set smtp_host and mail_from" in page
+    assert "Set one at Server &gt; Configuration &gt; Mail server" in page

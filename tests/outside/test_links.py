@@ -50,7 +50,7 @@ def test_a_recipient_outside_gets_a_mail_with_a_link_of_his_own(send, monkeypatc
     mail = OutgoingMail.objects.get(to=EVE)
     assert mail.secret not in mail.text + mail.html, "administrators read these"
     monkeypatch.setattr(settings.POSTHOUSE, "mail_from", "posthouse@example.com")
-    message = smtp._message(mail)
+    message = smtp._message(mail, "posthouse@paris.example")
     address = f"{settings.POSTHOUSE.origin}{reverse('outside:open', args=[mail.secret])}"
     assert address in message.body
     assert address in message.alternatives[0][0]

@@ -12,12 +12,14 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the prefix search known, and have old sessions deleted each hour."""
-        from posthouse.accounts import lockout, lookups, sessions  # noqa: F401 - lookups registers itself
+        from posthouse.accounts import lockout, lookups, resets, sessions  # noqa: F401 - lookups registers itself
         from posthouse.audit import keeping
         from posthouse.jobs import worker
         from posthouse.web import configuration
 
         worker.register_periodic("forget old sessions", 3600, sessions.forget_old)
+        worker.register_periodic("make the links for passwords", 2, resets.answer_wishes)
+        worker.register_periodic("forget links for passwords", 3600, resets.forget_old)
         worker.register_periodic("forget old events", 3600, keeping.forget_old)
         worker.register_periodic("forget wrong passwords", 3600, lockout.forget_old)
         configuration.register(

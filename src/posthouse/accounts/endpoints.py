@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
-from posthouse.accounts import own, preferences
+from posthouse.accounts import own, preferences, resets
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.errors import Kind, Refusal
@@ -36,9 +36,8 @@ def own_change(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     Only a user's home server may ask. The call may be repeated: a password that is already so is no error.
     """
     require_same_version(caller)
+    _require_master()
     this = servers.this()
-    if this.role != Server.Role.MASTER:
-        raise Refusal(409, f"{this.name} is not the master: accounts are not kept here.", Kind.ADMINISTRATOR, "role")
     user_id, wish = _question(request)
     user = User.objects.able().filter(pk=user_id, local=False).first()
     if user is None:
@@ -55,6 +54,46 @@ def own_change(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     values = {name: getattr(user, name) for name in own.FIELDS[about]}
     # Not as Django writes times into JSON: that drops microseconds, and the two copies would differ.
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+@require_POST
+@signed(LIMIT)
+def forgot(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    """Have a link sent to whoever has forgotten his password; the answer tells nothing."""
+    require_same_version(caller)
+    _require_master()
+    who = document(request).get("who")
+    if not isinstance(who, str) or len(who) > resets.LONGEST:
+        raise Refusal(400, "The question does not say who has forgotten his password.")
+    resets.write_down(who)
+    return {}
+
+
+@require_POST
+@signed(LIMIT)
+@sensitive_variables("question", "secret", "password")
+def choose(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    """Set a password by a link, and answer with it as it is stored; without one, tell whether the link is good."""
+    require_same_version(caller)
+    _require_master()
+    question = document(request)
+    secret, password = question.get("secret"), question.get("password")
+    if not isinstance(secret, str) or not isinstance(password, str | None):
+        raise Refusal(400, "The question does not name a link.")
+    if password is None:
+        return {"good": resets.is_good_here(secret)}
+    chosen = resets.choose_here(secret, password)
+    if chosen.user is None:
+        return {"errors": list(chosen.errors)}
+    user = chosen.user
+    at = user.password_at.isoformat() if user.password_at else None
+    return {"user": str(user.pk), "password": user.password, "password_at": at}
+
+
+def _require_master() -> None:
+    this = servers.this()
+    if this.role != Server.Role.MASTER:
+        raise Refusal(409, f"{this.name} is not the master: accounts are not kept here.", Kind.ADMINISTRATOR, "role")
 
 
 def _question(request: HttpRequest) -> tuple[UUID, own.Wish]:

@@ -126,9 +126,11 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
                 self.fields[field].help_text = "It comes from the directory, and is changed there."
             return
         password = cast(NewPassword, self.fields["password"])
-        password.explain()
-        if not self.instance._state.adding:
-            password.required, password.label = False, "New password"
+        password.required = False
+        if self.instance._state.adding:
+            password.explain("Leave it empty to let the person choose one, by a link in an e-mail. ")
+        else:
+            password.label = "New password"
             password.explain("Leave it empty to keep the present one. ")
 
     def clean_login(self) -> str:

@@ -99,6 +99,13 @@ def forget_old() -> int:
     return Attempts.objects.filter(since__lt=timezone.now() - KEEP).delete()[0]
 
 
+def is_too_much(key: str, limit: int, pause: timedelta) -> bool:
+    """Count something that comes from an address, `what:address`, and return whether that is more than the limit."""
+    what, _, address = key.partition(":")
+    with transaction.atomic():
+        return _count(f"{what}:{networks.site(address)}", limit, pause)
+
+
 def of_login(login: str) -> str:
     """Return the key of a user name, whatever its case and length."""
     return f"login:{hashlib.sha256(normal(login).casefold().encode('utf-8', 'surrogatepass')).hexdigest()}"

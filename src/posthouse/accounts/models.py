@@ -50,6 +50,8 @@ class User(AbstractBaseUser):
 
     class Mails(models.TextChoices):
         EVERY = "every", "One for each package that arrives"
+        ALL = "all", "One for each package that arrives, that I have sent, and that was downloaded"
+        DAILY = "daily", "One a day, with all of that"
         NONE = "none", "None"
 
     id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from posthouse.accounts import copy_pages, endpoints, rights_pages, security_pages, views
+from posthouse.accounts import copy_pages, endpoints, reset_pages, rights_pages, security_pages, views
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", views.Login.as_view(), name="login"),
     path("login/hand-over/", views.arrive, name="arrive"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("login/forgotten/", reset_pages.forgot, name="forgot"),
+    path("login/choose/<str:secret>/", reset_pages.choose, name="choose"),
     path("profile/", views.me, name="me"),
     path("accounts/", views.index, name="list"),
     path("accounts/new/", views.new, name="new"),
@@ -21,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/standard/", rights_pages.standard, name="standard"),
     path("accounts/<uuid:user_id>/rights/", rights_pages.person, name="rights"),
     path("accounts/own", endpoints.own_change, name="own"),
+    path("accounts/forgot", endpoints.forgot, name="ask-link"),
+    path("accounts/choose", endpoints.choose, name="use-link"),
     path("accounts/<uuid:user_id>/", views.edit, name="edit"),
     path("accounts/<uuid:user_id>/unlock/", views.unlock, name="unlock"),
     path("server/configuration/security/", security_pages.security, name="security"),

@@ -20,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from posthouse.accounts import access, entry, handover, lockout, own, people
+from posthouse.accounts import access, entry, handover, lockout, own, people, resets, signals
 from posthouse.accounts.forms import LoginForm, NameForm, PasswordForm, PersonForm, PreferencesForm
 from posthouse.accounts.models import User
 from posthouse.accounts.security import SignIn
@@ -161,7 +161,17 @@ def _kept(request: HttpRequest, form: PersonForm, action: str) -> bool:
         if kept:
             text = f"The account of {form.instance} was {action.partition('.')[2]}{f': {told}' if told else ''}."
             audit.record(audit.who(request), action, text, form.instance)
+            if action == "account.made":
+                _welcome(form.instance, has_password=bool(form.cleaned_data.get("password")))
     return kept
+
+
+def _welcome(person: User, *, has_password: bool) -> None:
+    """Have somebody told that he has an account, with a link to choose his password if he has none."""
+    if has_password:
+        signals.account_made.send(User, user=person)
+    else:
+        resets.give(person, "welcome")
 
 
 @administrator_required

@@ -31,6 +31,8 @@ class Letter:
     """The absolute address of the page where the reader can do something about it."""
     action: str = ""
     """What he can do there."""
+    paragraphs: tuple[str, ...] = ()
+    """Several paragraphs in place of `text`."""
 
     @property
     def title(self) -> str:
@@ -39,17 +41,21 @@ class Letter:
 
     def render(self) -> tuple[str, str]:
         """Return the letter as plain text, and as HTML."""
-        context: dict[str, Any] = {
+        context = self.context()
+        text, html = (render_to_string(f"notices/mail/letter.{form}", context) for form in ("txt", "html"))
+        return text.strip() + "\n", html
+
+    def context(self) -> dict[str, Any]:
+        """Return what the two forms are made of."""
+        return {
             "title": self.title,
-            "text": one_line(self.text, LINE),
+            "paragraphs": [one_line(text, LINE * 2) for text in self.paragraphs or (self.text,)],
             "facts": {name: one_line(value, LINE) for name, value in self.facts.items()},
             "link": self.link,
-            "action": self.action,
+            "action": one_line(self.action, LINE),
             "server": settings.POSTHOUSE.name,
             "address": link("front"),
         }
-        text, html = (render_to_string(f"notices/mail/letter.{form}", context) for form in ("txt", "html"))
-        return text.strip() + "\n", html
 
 
 def link(name: str, *args: Any) -> str:

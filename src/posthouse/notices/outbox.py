@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Case, Exists, F, QuerySet, TextField, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -15,6 +14,7 @@ from posthouse.accounts.models import User
 from posthouse.jobs import leases
 from posthouse.jobs.models import State
 from posthouse.jobs.wake import wake_on_commit
+from posthouse.notices import mailserver
 from posthouse.notices.decide import LIFETIME, delay
 from posthouse.notices.letters import Letter
 from posthouse.notices.models import Outage, OutgoingMail
@@ -60,6 +60,15 @@ def tell_outside(address: str, about: str, letter: Letter, secret: str) -> None:
     wake_on_commit()
 
 
+def tell_secretly(person: User, about: str, letter: Letter, secret: str) -> None:
+    """Have one person told of an event by mail, once, with a secret in place of SECRET, as `tell_outside` does."""
+    text, html = letter.render()
+    mail = OutgoingMail(about=about, person=person, to=person.email, subject=letter.title, text=text, html=html)
+    mail.secret = secret
+    OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)
+    wake_on_commit()
+
+
 def administrators() -> list[User]:
     """Return all active administrators; of two accounts with one address, which a slave may have, only one."""
     able = User.objects.able().filter(role=User.Role.ADMINISTRATOR).order_by("-created_at")
@@ -68,7 +77,7 @@ def administrators() -> list[User]:
 
 def due() -> QuerySet[OutgoingMail]:
     """Return the mails that may be sent as far as the mail server is concerned, oldest first."""
-    if settings.POSTHOUSE.smtp_host is None:
+    if mailserver.in_force().host is None:
         return OutgoingMail.objects.none()
     away = Outage.objects.filter(next_try_at__gt=Now())
     return OutgoingMail.objects.filter(~Exists(away)).order_by("created_at")
@@ -106,7 +115,7 @@ def end_old() -> int:
     Where there is one, each mail is tried, and its last try ends it.
     """
     outage = Outage.objects.first()
-    if settings.POSTHOUSE.smtp_host is not None and outage is None:
+    if outage is None and mailserver.in_force().host is not None:
         return 0
     now = timezone.now()
     error = Value(outage.last_error if outage else NO_SERVER)

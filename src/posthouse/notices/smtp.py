@@ -12,6 +12,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
 from posthouse.lib.characters import one_line
+from posthouse.notices import mailserver
+from posthouse.notices.mailserver import InForce
 from posthouse.notices.models import OutgoingMail
 from posthouse.notices.outbox import SECRET
 
@@ -49,19 +51,18 @@ def send(mail: OutgoingMail) -> None:
 
     A mail whose acknowledgement is lost goes out again, with the same Message-ID: mail programs show it once.
     """
-    server = _backend()
+    line = mailserver.in_force()
+    server = _backend(line)
     try:
-        _open(server)
-        _hand_over(server, _message(mail), mail.to)
+        _open(server, line)
+        _hand_over(server, _message(mail, line.sender), mail.to, line.sender)
     finally:
         with suppress(smtplib.SMTPException, OSError):  # what was acknowledged is safe, whatever follows
             server.close()
 
 
-def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
-    options = settings.POSTHOUSE
-    address = str(options.mail_from)  # smtp_host is not set without it
-    sender = formataddr((f"Posthouse {options.name}", address))
+def _message(mail: OutgoingMail, address: str) -> EmailMultiAlternatives:
+    sender = formataddr((f"Posthouse {settings.POSTHOUSE.name}", address))
     headers = {"Message-ID": f"<{mail.pk}@{address.rpartition('@')[2]}>", "Auto-Submitted": "auto-generated"}
     text, html = mail.text, mail.html
     if mail.secret:
@@ -71,56 +72,50 @@ def _message(mail: OutgoingMail) -> EmailMultiAlternatives:
     return message
 
 
-def _backend() -> EmailBackend:
-    options = settings.POSTHOUSE
-    password = ""
-    if options.smtp_password_file:
-        try:
-            password = options.smtp_password_file.read_text().strip()
-        except (OSError, ValueError) as error:
-            raise ServerFails(
-                f"The file {options.smtp_password_file} cannot be read. Correct smtp_password_file, or let the server's"
-                " user read it."
-            ) from error
+def _backend(line: InForce) -> EmailBackend:
+    try:
+        password = line.password()
+    except mailserver.NoPassword as error:
+        raise ServerFails(str(error)) from error
     return EmailBackend(
-        host=options.smtp_host,
-        port=options.mail_port,
-        username=options.smtp_user or "",
+        host=line.host,
+        port=line.port,
+        username=line.user,
         password=password,
-        use_tls=options.smtp_security == "starttls",
-        use_ssl=options.smtp_security == "tls",
+        use_tls=line.security == "starttls",
+        use_ssl=line.security == "tls",
         timeout=TIMEOUT_SECONDS,
     )
 
 
-def _open(server: EmailBackend) -> None:
+def _open(server: EmailBackend, line: InForce) -> None:
     name = f"The mail server {server.host}, port {server.port},"
     try:
         server.open()
     except smtplib.SMTPAuthenticationError as error:
         raise ServerFails(
             f"{name} refused the user name or the password: {_said(error.smtp_code, error.smtp_error)} "
-            "Correct smtp_user and the password in smtp_password_file."
+            f"Correct {line.cures['user']}."
         ) from error
     except smtplib.SMTPNotSupportedError as error:
         raise ServerFails(
-            f"{name} does not offer what the settings want: {one_line(str(error), SAID)} Correct smtp_security,"
-            " smtp_port or smtp_user."
+            f"{name} does not offer what the settings want: {one_line(str(error), SAID)} Correct {line.cures['line']}."
         ) from error
     except smtplib.SMTPResponseException as error:
         raise ServerFails(f"{name} does not want to work: {_said(error.smtp_code, error.smtp_error)}") from error
     except ssl.SSLCertVerificationError as error:
         raise ServerFails(
             f"The certificate of {server.host} is not to be trusted: {one_line(error.verify_message, SAID)}. Correct "
-            "smtp_host, or add its certificate authority to those that this machine trusts."
+            f"{line.cures['host']}, or add its certificate authority to those that this machine trusts."
         ) from error
     except ssl.SSLError as error:
-        raise ServerFails(f"{name} does not speak TLS as expected. Correct smtp_security or smtp_port.") from error
+        cure = "the security or the port" if line.from_page else "smtp_security or smtp_port"
+        raise ServerFails(f"{name} does not speak TLS as expected. Correct {cure}.") from error
     except (smtplib.SMTPException, OSError) as error:
         raise ServerFails(f"{name} cannot be reached: {one_line(str(error), SAID) or 'no answer'}.") from error
 
 
-def _hand_over(server: EmailBackend, message: EmailMultiAlternatives, to: str) -> None:
+def _hand_over(server: EmailBackend, message: EmailMultiAlternatives, to: str, sender: str) -> None:
     try:
         server.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
@@ -128,8 +123,8 @@ def _hand_over(server: EmailBackend, message: EmailMultiAlternatives, to: str) -
         raise _kind(code)(f"The mail server refused the address {to}: {_said(code, said)}") from error
     except smtplib.SMTPSenderRefused as error:
         raise ServerFails(
-            f"The mail server takes no mails from {settings.POSTHOUSE.mail_from}: "
-            f"{_said(error.smtp_code, error.smtp_error)} Correct mail_from."
+            f"The mail server takes no mails from {sender}: "
+            f"{_said(error.smtp_code, error.smtp_error)} Correct the sender's address (mail_from)."
         ) from error
     except smtplib.SMTPResponseException as error:
         raise _kind(error.smtp_code)(

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from posthouse.accounts.models import User
 from posthouse.jobs.models import State
 from posthouse.lib.ids import uuid7
-from posthouse.notices import outbox
+from posthouse.notices import mailserver, outbox
 from posthouse.notices.letters import Letter, link
 from posthouse.notices.models import Outage, OutgoingMail
 from posthouse.web.access import administrator_required
@@ -80,4 +80,4 @@ def test(request: HttpRequest) -> HttpResponse:
 
 
 def _server() -> dict[str, Any]:
-    return {"host": settings.POSTHOUSE.smtp_host, "outage": Outage.objects.first(), "State": State}
+    return {"host": mailserver.in_force().host, "outage": Outage.objects.first(), "State": State}

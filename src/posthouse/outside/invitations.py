@@ -18,14 +18,27 @@ from posthouse.accounts.models import User
 from posthouse.homes.behind import Left, People
 from posthouse.lib.characters import one_line
 from posthouse.lib.ids import uuid7
-from posthouse.notices import outbox
+from posthouse.notices import outbox, wordings
 from posthouse.notices.letters import Letter, link, moment
+from posthouse.notices.wordings import Wording
 from posthouse.outside import secrets
 from posthouse.outside.models import Invitation
 from posthouse.packages import drafts, limits
 from posthouse.packages.models import Package
 
 MOST_DAYS, MOST_USES = 90, 100
+INVITED = wordings.register(
+    Wording(
+        name="invitation",
+        title="Invitation",
+        who="People outside whom somebody invites to send files.",
+        subject="{inviter} invites you to send files",
+        text="{inviter} asks you for files. With the link below you send them from your browser, without an account.",
+        action="Send files",
+        variables={"inviter": "Alice"},
+        facts={"From": "Alice, alice@example.com", "Until": "30 November 2026, 10:15 UTC", "Note": "The day 12 rushes"},
+    )
+)
 
 
 def invite(inviter: User, email: str, note: str, days: int, uses: int) -> Invitation:
@@ -101,12 +114,9 @@ def mark(invitation_id: UUID) -> str:
 
 def _letter(invitation: Invitation) -> Letter:
     inviter = invitation.inviter
-    text = f"{inviter} asks you for files. With the link below you send them from your browser, without an account."
-    return Letter(
-        subject=f"{inviter} invites you to send files",
-        text=text,
-        facts={"From": f"{inviter}, {inviter.email}", "Until": moment(invitation.expires_at)}
+    return INVITED.letter(
+        {"inviter": str(inviter)},
+        {"From": f"{inviter}, {inviter.email}", "Until": moment(invitation.expires_at)}
         | ({"Note": one_line(invitation.note, 1000)} if invitation.note else {}),
-        link=link("outside:invited", outbox.SECRET),
-        action="Send files",
+        link("outside:invited", outbox.SECRET),
     )

@@ -12,8 +12,9 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from posthouse.notices import outbox
+from posthouse.notices import outbox, wordings
 from posthouse.notices.letters import Letter, link, moment
+from posthouse.notices.wordings import Wording
 from posthouse.outside import secrets
 from posthouse.outside.models import Link
 from posthouse.packages.models import Delivery, Package
@@ -23,6 +24,25 @@ from posthouse.web import units
 GRACE = timedelta(days=1)
 TRIES, PAUSE = 10, timedelta(minutes=15)
 """So many wrong passwords in a row, and none is looked at any more until the pause is over."""
+
+
+LINK = wordings.register(
+    Wording(
+        name="outside-link",
+        title="Link for an outside recipient",
+        who="Recipients without an account, when all of a package is at the server where they fetch it.",
+        subject="{sender} sent you “{title}”",
+        text="A package from {sender} is here for you to fetch. The link below is yours alone; you need no account."
+        " {password}",
+        action="Open the package",
+        variables={
+            "sender": "Alice",
+            "title": "Rushes of day 12",
+            "password": "It asks for a password, which the sender tells you.",
+        },
+        facts={"Title": "Rushes of day 12", "From": "Alice, alice@example.com", "Contents": "3 files, 48.3 GB"},
+    )
+)
 
 
 @receiver(package_arrived)
@@ -89,17 +109,14 @@ def opened(link: Link) -> None:
 def _letter(delivery: Delivery, ends: datetime | None) -> Letter:
     package = delivery.package
     count = package.file_count
-    asked = " It asks for a password, which the sender tells you." if package.outside_password else ""
-    return Letter(
-        subject=f"{package.sender} sent you “{package.title}”",
-        text=f"A package from {package.sender} is here for you to fetch. The link below is yours alone; you need no"
-        f" account.{asked}",
-        facts={
+    asked = "It asks for a password, which the sender tells you." if package.outside_password else ""
+    return LINK.letter(
+        {"sender": str(package.sender), "title": package.title, "password": asked},
+        {
             "Title": package.title,
             "From": f"{package.sender}, {package.sender.email}",
             "Contents": f"{count:,} file{'' if count == 1 else 's'}, {units.size(package.size)}",
         }
         | ({"Until": moment(ends)} if ends else {}),
-        link=link("outside:open", outbox.SECRET),
-        action="Open the package",
+        link("outside:open", outbox.SECRET),
     )

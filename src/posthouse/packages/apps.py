@@ -25,6 +25,7 @@ class PackagesConfig(AppConfig):
         register_periodic("end packages", 30, ending.expire)
         register_periodic("give up the bytes of packages that ended", 30, ending.free)
         register_periodic("forget packages that never came", 86_400, ending.forget_notes)
+        register_periodic("tell of packages that end soon", 3600, telling.tell_of_end)
         register_periodic("index packages that were there before", 5, indexing.build)
         register_periodic("index packages whose people have new names", 15, indexing.rename)
         post_migrate.connect(_install_triggers, sender=self)

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from posthouse.notices import outbox
-from posthouse.notices.letters import Letter, link
+from posthouse.notices import outbox, wordings
+from posthouse.notices.letters import link
+from posthouse.notices.wordings import Wording
 from posthouse.packages.models import Delivery, Package
 from posthouse.relays.models import Relay
 from posthouse.web import units
 
 NAMED = 5
+FAILED = wordings.register(
+    Wording(
+        name="relay-failed",
+        title="Relay failed",
+        who="The sender and all administrators, when a package did not get to a server.",
+        subject="“{title}” could not be relayed to {server}",
+        text="The package “{title}” did not get to {server}, and is not tried any more by itself. Its recipients there"
+        " cannot fetch it. Nothing is lost: the package is still whole on this server.",
+        action="Look at its relays",
+        variables={"title": "Rushes of day 12", "server": "tokyo", "sender": "Alice"},
+        facts={
+            "Package": "Rushes of day 12, 48.3 GB",
+            "From": "Alice, alice@example.com",
+            "Recipients there": "Bob",
+            "Reason": "Nothing answers at tokyo.example, port 443.",
+        },
+    )
+)
 
 
 def failed(relay: Relay, error: str) -> None:
@@ -19,18 +38,15 @@ def failed(relay: Relay, error: str) -> None:
     package, server = relay.package, relay.destination
     if Package.objects.filter(pk=package.pk, ended_at__isnull=False).exists():
         return  # it was recalled, or has expired: nobody waits for it
-    letter = Letter(
-        subject=f"“{package.title}” could not be relayed to {server.name}",
-        text=f"The package “{package.title}” did not get to {server.name}, and is not tried any more by itself. "
-        "Its recipients there cannot fetch it. Nothing is lost: the package is still whole on this server.",
-        facts={
+    letter = FAILED.letter(
+        {"title": package.title, "server": server.name, "sender": str(package.sender)},
+        {
             "Package": f"{package.title}, {units.size(package.size)}",
             "From": f"{package.sender}, {package.sender.email}",
             "Recipients there": _recipients(relay),
             "Reason": error,
         },
-        link=link("relays:package", package.pk),
-        action="Look at its relays",
+        link("relays:package", package.pk),
     )
     others = [] if server.removed_at else outbox.administrators()
     outbox.tell([package.sender, *others], f"relay-failed:{relay.pk}:{relay.since.isoformat()}", letter)

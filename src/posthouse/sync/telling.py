@@ -7,29 +7,61 @@ from datetime import datetime
 
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.notices import outbox
+from posthouse.notices import outbox, wordings
 from posthouse.notices.conditions import Condition
 from posthouse.notices.letters import Letter, link, moment
+from posthouse.notices.wordings import Wording
 from posthouse.sync.models import Copy, Hold
 
 NAMED = 3
+LOST = wordings.register(
+    Wording(
+        name="out-of-sync",
+        title="OUT OF SYNC",
+        who="All administrators, when the automatic syncs of a slave have failed too often.",
+        subject="{server} is OUT OF SYNC",
+        text="The automatic syncs of {server} have failed too often in a row. It goes on working with the accounts that"
+        " it has, and is not synced any more until a Sync by hand has succeeded.",
+        action="Test and Sync it in the Server List",
+        variables={"server": "tokyo"},
+        facts={
+            "Server": "tokyo, https://tokyo.example/aspera/faspex/",
+            "OUT OF SYNC since": "28 November 2026, 10:15 UTC",
+            "Last sync that succeeded": "28 November 2026, 10:10 UTC",
+            "Last error": "Nothing answers at tokyo.example, port 443.",
+        },
+    )
+)
+FOUND = wordings.register(
+    Wording(
+        name="in-sync-again",
+        title="In sync again",
+        who="All administrators, when a slave that was OUT OF SYNC is well again.",
+        subject="{server} is in sync again",
+        text="A sync of {server} has succeeded, and both servers have proven that they hold the same accounts. It is"
+        " synced automatically again.",
+        action="View History",
+        variables={"server": "tokyo"},
+        facts={
+            "Server": "tokyo, https://tokyo.example/aspera/faspex/",
+            "It was OUT OF SYNC since": "28 November 2026, 10:15 UTC",
+        },
+    )
+)
 
 
 def out_of_sync(copy: Copy) -> None:
     """Tell every administrator, once for each time that it happens. Call it in the transaction that makes it so."""
     server = copy.server
-    letter = Letter(
-        subject=f"{server.name} is OUT OF SYNC",
-        text=f"The automatic syncs of {server.name} have failed too often in a row. It goes on working with the "
-        "accounts that it has, and is not synced any more until a Sync by hand has succeeded.",
-        facts={
+    letter = LOST.letter(
+        {"server": server.name},
+        {
             "Server": f"{server.name}, {server.address}",
             "OUT OF SYNC since": moment(copy.since),
             "Last sync that succeeded": moment(copy.synced_at),
             "Last error": copy.reason,
         },
-        link=link("sync:servers"),
-        action="Test and Sync it in the Server List",
+        link("sync:servers"),
     )
     outbox.tell(outbox.administrators(), _event(server, copy.since), letter)
 
@@ -56,13 +88,10 @@ def held(hold: Hold, reason: str) -> None:
 
 def well_again(server: Server, lost: datetime) -> None:
     """Tell every administrator that the slave is OK, which was OUT OF SYNC since `lost`."""
-    letter = Letter(
-        subject=f"{server.name} is in sync again",
-        text=f"A sync of {server.name} has succeeded, and both servers have proven that they hold the same accounts. "
-        "It is synced automatically again.",
-        facts={"Server": f"{server.name}, {server.address}", "It was OUT OF SYNC since": moment(lost)},
-        link=link("sync:history"),
-        action="View History",
+    letter = FOUND.letter(
+        {"server": server.name},
+        {"Server": f"{server.name}, {server.address}", "It was OUT OF SYNC since": moment(lost)},
+        link("sync:history"),
     )
     outbox.tell(outbox.administrators(), f"{_event(server, lost)}:well", letter)
 
