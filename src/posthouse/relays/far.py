@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from django.db import close_old_connections
+
 from posthouse.cluster import calls, servers
 from posthouse.cluster.calls import Answer
 from posthouse.cluster.errors import NotPosthouse
@@ -146,19 +148,22 @@ class FarServer:
         content_digest: str | None = None,
         timeout: float = calls.TIMEOUT_SECONDS,
     ) -> Answer:
-        return calls.call(
-            self.server,
-            method,
-            f"{self._path}/{step}".rstrip("/"),
-            json=json,
-            body=body,
-            length=length,
-            content_digest=content_digest,
-            fence=self.fence,
-            timeout=timeout,
-            transport=self._lines,
-            sender=self._sender,
-        )
+        try:
+            return calls.call(
+                self.server,
+                method,
+                f"{self._path}/{step}".rstrip("/"),
+                json=json,
+                body=body,
+                length=length,
+                content_digest=content_digest,
+                fence=self.fence,
+                timeout=timeout,
+                transport=self._lines,
+                sender=self._sender,
+            )
+        finally:
+            close_old_connections()  # if there is one after all: the threads of a relay come and go
 
     def _standing(self, answer: Answer) -> Standing:
         try:
