@@ -189,9 +189,9 @@ def test_what_a_call_carries_follows_the_rate_and_grows_small_at_the_end(far: Li
     assert far.calls() == FIRST
     assert far.stretch(1 << 40) == BEGIN
     settle(far, network)
-    far._rate = 40e6
+    far._rate = 80e6
     assert far.stretch(1 << 40) == 10_000_000 // LEAST * LEAST
-    assert far.stretch(80_000_000) == 5_000_000 // LEAST * LEAST
+    assert far.stretch(160_000_000) == 5_000_000 // LEAST * LEAST
     assert far.stretch(1000) == 1_500_000 // LEAST * LEAST, "less would cost more than it gains"
     far._rate = 4e6
     assert far.stretch(1000) == LEAST
@@ -210,7 +210,7 @@ def test_a_near_line_is_measured_soon_and_from_the_first_part_on(
     for stream in network.opened:
         stream.acknowledged += 10_000_000
     far.look()
-    assert far._rate == pytest.approx(200e6)
+    assert far._rate == pytest.approx(400e6)
     far.begin()
     assert far._rate, "known, from the relay before"
 
@@ -229,15 +229,15 @@ def test_a_look_measures_and_tries_more_streams(far: Lines, network: Network, mo
         far._calls = 0
 
     passes(3, 3_000_000)
-    assert far._rate == pytest.approx(4e6)
+    assert far._rate == pytest.approx(8e6)
     passes(3, 3_000_000)  # it grows no more by itself
     passes(3, 3_000_000)
     with far._changed:
         assert far._changed.wait_for(lambda: far._opening == 0, 10)
-    assert len(far._streams) == 6
+    assert len(far._streams) == 12
     passes(3, 2_000_000)  # the same altogether: they brought nothing
-    assert len(far._streams) == 4
-    assert sum(stream.usable for stream in network.opened) == 4
+    assert len(far._streams) == 8
+    assert sum(stream.usable for stream in network.opened) == 8
 
 
 def test_a_pause_between_two_relays_is_not_taken_for_a_slow_line(

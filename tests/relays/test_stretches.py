@@ -119,11 +119,11 @@ def test_streams_are_added_while_they_bring_something_and_dropped_when_they_do_n
 
 def test_nothing_is_learned_from_a_time_in_which_the_line_was_not_the_limit() -> None:
     adapter = Adapter(0.001)
-    assert adapter.streams == 4
+    assert adapter.streams == 8
     for second in range(10):
         assert adapter.observe(3 * second, 1e6, held_back=True) is None
     assert adapter.observe(40, 1e6, held_back=False) is not None
-    assert adapter.observe(43, 9e6, held_back=True).streams == 4  # type: ignore[union-attr]
+    assert adapter.observe(43, 9e6, held_back=True).streams == 8  # type: ignore[union-attr]
 
 
 def test_a_pause_ends_a_trial_and_what_came_before_it_counts_no_more() -> None:

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MOST = 32
-START = ((0.02, 4), (0.12, 8), (0.25, 12), (float("inf"), 24))
-"""Streams to begin with, by the round trip in seconds: each needs many round trips to get up to speed."""
+START = ((0.12, 8), (0.25, 12), (float("inf"), 24))
+"""Streams to begin with, by the round trip in seconds: each needs many round trips to get up to speed.
+
+On a near line it is the far side that wants several: its kernel deals them out to its processes by lot, and of a few
+all might go to one.
+"""
 NEAR_SECONDS, NEAR_FIRST_SECONDS = 0.002, 0.15
 """A line with a shorter round trip is at its full rate at once."""
 GAIN = 1.12
