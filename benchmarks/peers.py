@@ -95,13 +95,13 @@ class Peers:
     def rsync_folder(self, source: Path) -> float:
         """Have rsync bring a folder over ssh, and return the seconds until all of it is safely there."""
         ssh = f"ssh -F {self.root}/ssh_config"
+        target = self.taken / f"many{len(list(self.taken.iterdir()))}"
         begin = time.perf_counter()
-        subprocess.run(["rsync", "-r", "--whole-file", "-e", ssh, f"{source}/", f"far:{self.taken}/many/"], check=True)
+        subprocess.run(["rsync", "-r", "--whole-file", "-e", ssh, f"{source}/", f"far:{target}/"], check=True)
         subprocess.run(["sync", "-f", str(self.taken)], check=True)
         seconds = time.perf_counter() - begin
-        if len(list((self.taken / "many").iterdir())) != len(list(source.iterdir())):
+        if len(list(target.iterdir())) != len(list(source.iterdir())):
             raise RuntimeError("rsync did not bring all of it")
-        shutil.rmtree(self.taken / "many")
         return seconds
 
     def _place(self, source: Path) -> None:
