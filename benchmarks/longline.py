@@ -85,6 +85,10 @@ class Namespaces:
         """Return what runs a command at the far host."""
         return ["ip", "netns", "exec", self.far]
 
+    def at_near(self) -> Sequence[str]:
+        """Return what runs a command at the near host."""
+        return ["ip", "netns", "exec", self.near]
+
     def enter_near(self) -> None:
         """Move this process to the near host; threads that run already stay where they are."""
         move_to(self.near)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import plot, streams
 from benchmarks.longline import CLEAN, Line, Namespaces
 from benchmarks.pair import Pair, noise
 
@@ -28,19 +29,34 @@ GRID = (
 ROWS = os.environ.get("POSTHOUSE_BENCHMARK_ROWS", "")
 
 
+PEERS = {"cubic": 1, "cubic, 8 streams": 8}
+PEER_SECONDS = 30.0
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "relay-line.svg"
+
+
 def run(folder: Path) -> Iterator[str]:
-    """Measure, and yield the lines of the outcome."""
+    """Measure, and yield the lines of the outcome; draw them when all of them were measured."""
     rows = [GRID[int(number)] for number in ROWS.split(",")] if ROWS else list(GRID)
     low: list[str] = []
+    drawn: list[tuple[str, dict[str, float]]] = []
     with Namespaces(folder, line=CLEAN) as namespaces, Pair(folder, namespaces) as pair:
         for line, least in rows:
             size = int(line.mbit * 1e6 / 8 * SECONDS)
             source = noise(folder / "source.bin", size)
             namespaces.change(line)
             seconds = pair.relay({source.name: source})
-            share = size * 8 / seconds / line.mbit / 1e6
-            yield f"relay-line {line}: {share:.1%} of the line ({seconds:.1f} s; {least:.0%} at least)"
-            low += [str(line)] if share < least else []
+            shares = {"Posthouse": size * 8 / seconds / line.mbit / 1e6}
             pair.empty()
+            for name, count in PEERS.items():
+                shares[name] = streams.share(namespaces, "cubic", count, PEER_SECONDS)
+            told = ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[1:])
+            yield (
+                f"relay-line {line}: {shares['Posthouse']:.1%} of the line ({seconds:.1f} s; {least:.0%} at least;"
+                f" plain TCP over {PEER_SECONDS:.0f} s: {told})"
+            )
+            low += [str(line)] if shares["Posthouse"] < least else []
+            drawn.append((str(line), shares))
+    if not ROWS:
+        PICTURE.write_text(plot.bars("Share of the line, the start included", drawn))
     if low:
         raise RuntimeError(f"too slow: {'; '.join(low)}")
