@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count, QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -46,7 +47,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "count": count,
-        "named": list(chosen.order_by("login")[:10]),
+        "named": list(chosen.order_by(Lower("login"))[:10]),
         "homes": chosen.values("home__name").annotate(count=Count("id")).order_by("-count"),
         "behind": behind.of(chosen.filter(home__is_self=True).values("pk")),
         "ids": asked.getlist("id")[:MOST],
@@ -74,9 +75,8 @@ def set_home(chosen: QuerySet[User], home: Server | None, who: audit.Who) -> int
 
 def _chosen(ids: list[str], text: str, *, everybody: bool) -> QuerySet[User]:
     if everybody:
-        return User.objects.filter(
-            pk__in=people.matching(text.replace("\0", "")).filter(local=False).order_by().values("pk")
-        )
+        found = people.matching(text.replace("\0", "")).filter(local=False)
+        return found.select_related(None).order_by()
     wanted = []
     for each in ids[:MOST]:
         try:
