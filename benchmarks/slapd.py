@@ -24,7 +24,9 @@ ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}
 class Slapd:
     """The provider, with people in groups, loaded and running."""
 
-    def __init__(self, folder: Path, people: int, each: int, groups: int) -> None:
+    def __init__(self, folder: Path, people: int, each: int, groups: int, stamp: str = "") -> None:
+        """`stamp`: when everything was last changed, as LDAP writes it; now, when it is empty."""
+        self._stamp = f"createTimestamp: {stamp}\nmodifyTimestamp: {stamp}\n" if stamp else ""
         self.folder = folder / "slapd"
         self.people, self.each, self.groups = people, each, groups
         self.port = free_port()
@@ -77,9 +79,10 @@ class Slapd:
             raise RuntimeError(f"the consumer has {found} of {self.people} people")
 
     def _entries(self) -> Iterator[str]:
-        yield f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n\n"
+        yield f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n"
+        yield f"{self._stamp}\n"
         for unit in ("people", "groups"):
-            yield f"dn: ou={unit},{BASE}\nobjectClass: organizationalUnit\nou: {unit}\n\n"
+            yield f"dn: ou={unit},{BASE}\nobjectClass: organizationalUnit\nou: {unit}\n{self._stamp}\n"
         members: dict[int, list[int]] = {group: [] for group in range(self.groups)}
         for n in range(self.people):
             mine = sorted({(n + k * self.groups // self.each) % self.groups for k in range(self.each)})
@@ -89,10 +92,10 @@ class Slapd:
                 f"dn: uid=u{n:07d},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: u{n:07d}\ncn: User {n}\nsn: {n}\n"
                 f"mail: u{n:07d}@example.test\nuserPassword: {{ARGON2}}c29tZXNhbHRzb21lc2FsdA\n"
             )
-            yield "".join(f"memberOf: cn=group{group},ou=groups,{BASE}\n" for group in mine) + "\n"
+            yield "".join(f"memberOf: cn=group{group},ou=groups,{BASE}\n" for group in mine) + f"{self._stamp}\n"
         for group, people in members.items():
             yield f"dn: cn=group{group},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: group{group}\n"
-            yield "".join(f"member: uid=u{n:07d},ou=people,{BASE}\n" for n in people) + "\n"
+            yield "".join(f"member: uid=u{n:07d},ou=people,{BASE}\n" for n in people) + f"{self._stamp}\n"
 
     def _config(self, name: str, more: list[str], *, durable: bool = True) -> Path:
         folder = self.folder / name

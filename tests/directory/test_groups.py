@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posthouse.directory.groups import Groups
+from posthouse.directory.groups import Groups, marks
 
 NAMES = st.sampled_from([f"g{number}" for number in range(8)])
 PEOPLE = st.sampled_from([f"p{number}" for number in range(5)])
@@ -19,7 +19,7 @@ def test_the_closure_is_what_going_up_step_by_step_gives(members: dict[str, list
     by_lists, by_word = Groups(), Groups()
     keys = {name: by_lists.add(f"cn={name}", name) for name in members}
     for name, listed in members.items():
-        by_lists.add_members(keys[name], [f"CN={member}" for member in listed])
+        by_lists.add_members(keys[name], marks(f"CN={member}" for member in listed))
         by_word.add(f"cn={name}", name, [f"cn={up}" for up, others in members.items() if name in others])
     direct = [f"cn={name}" for name, listed in members.items() if person in listed]
     assert by_lists.names_of(by_lists.of(f"cn={person}", [])) == sorted(found)
@@ -46,7 +46,7 @@ def test_the_digest_is_the_same_only_while_nothing_has_changed() -> None:
         groups = Groups()
         key = groups.add("cn=a", name, parents)
         groups.add("cn=b", "b")
-        groups.add_members(key, members)
+        groups.add_members(key, marks(members))
         return groups.digest()
 
     assert digest("cn=p", "cn=q") == digest("cn=q", "CN=P")

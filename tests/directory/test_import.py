@@ -11,8 +11,10 @@ from posthouse.accounts.models import Entry, User
 from posthouse.accounts.signals import people_changed
 from posthouse.cluster.models import Server
 from posthouse.directory.models import Connection
+from posthouse.homes.models import Rule
 from tests.directory.conftest import counts, imported
 from tests.directory.slapd import BASE, Slapd
+from tests.homes.conftest import choose_default, make_rule
 
 PEOPLE = f"ou=people,{BASE}"
 
@@ -85,6 +87,29 @@ def test_when_nothing_has_changed_nothing_is_written(connection: Connection, tol
         assert run.full == full
     assert (list(User.objects.values()), list(Entry.objects.values())) == before
     assert told == []
+
+
+def test_an_import_places_new_and_changed_people_at_once_and_nobody_else(
+    connection: Connection, ldap: Slapd, paris: Server, tokyo: Server, rio: Server
+) -> None:
+    def homes() -> dict[str, str]:
+        return dict(User.objects.order_by("login").values_list("login", "home__name"))
+
+    choose_default(paris)
+    make_rule("Europe", tokyo, group_pattern="^staff$", dn_pattern="ou=people,")
+    make_rule("Film", rio, ldap=[["departmentNumber", "^Film$"]])
+    imported(connection)
+    assert homes() == {"anna": "tokyo", "bert": "tokyo", "cleo": "paris", "dora": "tokyo"}
+    assert User.objects.get(login="dora").placement.rule == Rule.objects.get(name="Europe")
+    make_rule("Everybody", rio, login_pattern=".")  # and nobody chose Recalculate
+    ldap.modify(f"cn=europe,ou=groups,{BASE}", member=[f"uid=bert,{PEOPLE}"])
+    ldap.modify(f"uid=dora,{PEOPLE}", departmentNumber=["Film"])
+    imported(connection)
+    assert homes() == {"anna": "tokyo", "bert": "tokyo", "cleo": "paris", "dora": "rio"}
+    User.objects.filter(login="bert").update(home=paris, home_by_hand=True)
+    ldap.modify(f"uid=bert,{PEOPLE}", mail=["bert@example.org"])
+    imported(connection)
+    assert homes()["bert"] == "paris", "set by hand"
 
 
 def test_rules_are_asked_again_only_for_whom_something_has_changed_that_they_may_read(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from posthouse.homes import engine, patterns
 from posthouse.homes.engine import EMAIL, Condition, Engine, Person, Rule
@@ -46,6 +49,38 @@ def refusal(pattern: str) -> str:
 def test_a_forbidden_character_is_named_with_what_to_write_instead(pattern: str, character: str, cure: str) -> None:
     assert refusal(pattern).startswith(character)
     assert cure in refusal(pattern)
+
+
+@given(st.text(max_size=20), st.sampled_from("~/\\"), st.text(max_size=20))
+def test_wherever_a_forbidden_character_stands_it_is_refused_with_its_place(
+    before: str, character: str, after: str
+) -> None:
+    pattern = before + character + after
+    first = next(place for place, one in enumerate(pattern, 1) if one in patterns.FORBIDDEN or not visible(one))
+    said = refusal(pattern)
+    if pattern[first - 1] in patterns.FORBIDDEN:
+        assert said.startswith(f"{pattern[first - 1]} (character {first}) may not be used in a pattern. ")
+        assert said.split("pattern. ")[1], "what to write instead"
+    else:
+        assert said.startswith(f"Character {first} of the pattern cannot be seen.")
+
+
+def visible(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"}
+
+
+@given(st.text(st.sampled_from("ab.^$|()[]{}*+?-,019:=<!Pü@"), min_size=1, max_size=12), st.text("abü@.", max_size=6))
+def test_whatever_is_typed_is_refused_in_words_or_runs(pattern: str, text: str) -> None:
+    said = ""
+    try:
+        patterns.check(pattern)
+    except BadPattern as bad:
+        said = str(bad)
+    if said:
+        assert said.endswith(".")
+        return
+    whole = Engine([Rule(uuid7(), (Condition(EMAIL, pattern),), uuid7())])
+    assert whole.decide(Person(text)) == whole.explain(Person(text)).decision
 
 
 def test_what_is_proposed_is_accepted_and_means_the_same() -> None:

@@ -8,7 +8,8 @@ other, as directories see it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from posthouse.directory import dn as names
@@ -17,6 +18,11 @@ from posthouse.directory import dn as names
 def _mark(canonical_dn: str) -> int:
     """Return a number that stands for a name: a million names themselves would take much room."""
     return int.from_bytes(hashlib.blake2b(canonical_dn.encode(), digest_size=8).digest())
+
+
+def marks(members: Iterable[str]) -> array[int]:
+    """Return a list of members in the little room in which lists wait until all groups are known."""
+    return array("Q", map(_mark, map(names.canonical, members)))
 
 
 @dataclass
@@ -32,23 +38,25 @@ class Groups:
     by_login: dict[str, list[str]] = field(default_factory=dict)
     """The same by user name, for groups that list those."""
     _closures: dict[str, frozenset[str]] = field(default_factory=dict)
+    _marks: dict[int, str] = field(default_factory=dict)
 
     def add(self, dn: str, name: str, parents: Iterable[str] = (), number: int | None = None) -> str:
         """Add a group that is in other ones, and return its canonical name."""
         key = names.canonical(dn)
         self.name[key] = name
+        self._marks[_mark(key)] = key
         self.parents.setdefault(key, set()).update(names.canonical(parent) for parent in parents)
         if number is not None:
             self.primary[number] = key
         return key
 
-    def add_members(self, key: str, members: Iterable[str]) -> None:
-        """Note the members of a group, people and other groups; call it when all groups are added."""
-        for member in map(names.canonical, members):
-            if member in self.name:
-                self.parents[member].add(key)
+    def add_members(self, key: str, members: Iterable[int]) -> None:
+        """Note the members of a group by their marks, people and other groups; call it when all groups are added."""
+        for mark in members:
+            if mark in self._marks:
+                self.parents[self._marks[mark]].add(key)
             else:
-                self.direct.setdefault(_mark(member), []).append(key)
+                self.direct.setdefault(mark, []).append(key)
 
     def of(self, dn: str, member_of: Iterable[str], login: str = "", primary: int | None = None) -> frozenset[str]:
         """Return the canonical names of all groups of a person, who is by his own word in those of `member_of`."""
@@ -80,13 +88,11 @@ class Groups:
         hasher = hashlib.sha256()
         for key in sorted(self.name):
             hasher.update("\0".join([key, self.name[key], *sorted(self.parents[key])]).encode() + b"\n")
-        for member, groups in sorted((str(member), sorted(groups)) for member, groups in self._members()):
-            hasher.update("\0".join([member, *groups]).encode() + b"\n")
+        for mark in sorted(self.direct):
+            hasher.update("\0".join([str(mark), *sorted(self.direct[mark])]).encode() + b"\n")
+        for login in sorted(self.by_login):
+            hasher.update("\0".join(["login", login, *sorted(self.by_login[login])]).encode() + b"\n")
         return hasher.hexdigest()
-
-    def _members(self) -> Iterator[tuple[int | str, list[str]]]:
-        yield from self.direct.items()
-        yield from self.by_login.items()
 
     def _closure(self, key: str) -> frozenset[str]:
         known = self._closures.get(key)

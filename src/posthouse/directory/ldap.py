@@ -30,6 +30,9 @@ with warnings.catch_warnings():
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 30
 PAGE = 500
+PAGE_OF_LISTS = 25
+"""Entries of a page when lists of members are asked for, each of which may have thousands."""
+LISTS = {"member", "uniqueMember", "memberUid"}
 PAGES = "1.2.840.113556.1.4.319"
 RANGE = re.compile(r"^(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)$", re.IGNORECASE)
 
@@ -155,8 +158,9 @@ class Line:
     def search(self, base: str, filter: str, attributes: Sequence[str]) -> Iterator[Found]:  # noqa: A002
         """Yield all entries at and below a base. Raises Incomplete when they are not all."""
         cookie: bytes | None = None
+        size = min(PAGE, PAGE_OF_LISTS) if LISTS & set(attributes) else PAGE
         while True:
-            response, result = self._ask(base, filter, attributes, ldap3.SUBTREE, PAGE, cookie)
+            response, result = self._ask(base, filter, attributes, ldap3.SUBTREE, size, cookie)
             self._judge(result, base)
             for found in response:
                 yield self._whole(found)

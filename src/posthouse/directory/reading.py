@@ -13,6 +13,7 @@ Nobody is told by either that somebody was deleted: that is seen when everybody 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from typing import Any
 
 from posthouse.directory import dn, people
 from posthouse.directory.errors import BadSetting, DirectoryError, Incomplete, NotFound
-from posthouse.directory.groups import Groups
+from posthouse.directory.groups import Groups, marks
 from posthouse.directory.people import ACTIVE_DIRECTORY, Person
 from posthouse.directory.plan import Plan, both
 from posthouse.directory.port import Directory, Found
@@ -157,12 +158,12 @@ class Reading:
         is_ad = self.plan.kind == ACTIVE_DIRECTORY
         # Active Directory tells of each entry the groups it is in: lists of members, which may be long, are not read.
         attributes = ["cn", "memberOf", *(["objectSid"] if is_ad else ["member", "uniqueMember", "memberUid"])]
-        members: list[tuple[str, list[str]]] = []
+        members: list[tuple[str, array[int]]] = []
         for base in self.plan.bases:
             for found in self.directory.search(base, self.plan.group_filter, attributes):
                 number = people.number_of_group(found) if is_ad else None
                 key = groups.add(found.dn, found.text("cn") or found.dn, found.texts("memberOf"), number)
-                members.append((key, found.texts("member") + found.texts("uniqueMember")))
+                members.append((key, marks(found.texts("member") + found.texts("uniqueMember"))))
                 for login in found.texts("memberUid"):
                     groups.by_login.setdefault(login, []).append(key)
         for key, listed in members:
