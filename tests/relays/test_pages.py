@@ -20,7 +20,13 @@ from tests.conftest import make_user
 def package(alice: User, bob: User, carla: User, paris: Server, tokyo: Server, rio: Server) -> Package:
     """A package of Alice's with a relay to tokyo that is done, and one to rio that waits."""
     package = Package.objects.create(
-        title="Rushes <b>", sender=alice, origin=paris, status="relaying", size=1000, file_count=2
+        title="Rushes <b>",
+        sender=alice,
+        origin=paris,
+        status="relaying",
+        size=1000,
+        file_count=2,
+        closed_at=timezone.now(),
     )
     Relay.objects.create(package=package, destination=tokyo, state="done", size=1000, done=1000)
     Relay.objects.create(

@@ -27,7 +27,9 @@ Make = Callable[..., Relay]
 @pytest.fixture
 def make(alice: User, paris: Server, tokyo: Server) -> Make:
     def relay(to: Server = tokyo, sender: User = alice, title: str = "Rushes", **fields: object) -> Relay:
-        package = Package.objects.create(title=title, sender=sender, origin=paris, status="relaying", size=1000)
+        package = Package.objects.create(
+            title=title, sender=sender, origin=paris, status="relaying", size=1000, closed_at=timezone.now()
+        )
         queue.add(package, [to.pk])
         found = Relay.objects.get(package=package)
         if fields:
