@@ -27,6 +27,7 @@ ALL = (
     "rules",
     "homes",
     "directory",
+    "completion",
     "sync-first",
     "sync-change",
 )

@@ -62,6 +62,7 @@ def test_somebody_outside_sends_when_invited(
     page: Page, context: BrowserContext, paris: RealServer, tmp_path: Path
 ) -> None:
     log_in(page, paris, "dora")
+    page.get_by_text("People", exact=True).click()
     page.get_by_role("link", name="Invitations").click()
     check_page(page)
     page.get_by_role("link", name="Invite somebody").first.click()

@@ -167,7 +167,7 @@ def test_the_first_tab_leads_past_the_navigation(visit: Visit, admin: User) -> N
 def test_on_a_phone_the_navigation_opens_from_its_button(visit: Visit, admin: User) -> None:
     def walk(page: Page, address: str) -> list[bool]:
         page.goto(address + reverse("accounts:me"), wait_until="networkidle")
-        link = page.get_by_role("link", name="Accounts")
+        link = page.get_by_role("link", name="Received")
         before = link.is_visible()
         page.get_by_role("button", name="Menu").click()
         during = link.is_visible()

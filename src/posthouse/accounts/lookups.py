@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Lookup
+from django.db.models.expressions import OrderBy
+from django.db.models.functions import Lower
 from django.db.models.sql.compiler import SQLCompiler
 
 Sql = tuple[str, tuple[Any, ...]]
@@ -29,3 +31,17 @@ class Prefix(Lookup):
         left, parameters = self.process_lhs(compiler, connection)
         pattern = connection.ops.prep_for_like_query(self.rhs) + "%"
         return f"LOWER({left}) LIKE LOWER(%s)", (*parameters, pattern)
+
+
+class InOrder(OrderBy):
+    """The order of a column's index on its lower case, so that the first rows are read and the others are not."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(Lower(column))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        """Compare by characters, as the index for LIKE does, and not by the language's order.
+
+        The comment is for Django, which looks for the word in every ordering.
+        """
+        return self.as_sql(compiler, connection, template="%(expression)s USING ~<~ /* ASC */")

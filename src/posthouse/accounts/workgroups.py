@@ -23,6 +23,21 @@ def members(group: Workgroup) -> QuerySet[User]:
     return User.objects.able().filter(memberships__workgroup=group, local=False).order_by("name", "pk")
 
 
+def seen_by(user: User) -> QuerySet[Workgroup]:
+    """Return the workgroups whose pages a person may open: his own; all, if he is an administrator."""
+    return Workgroup.objects.filter(removed_at=None).order_by("name") if user.is_administrator else of(user)
+
+
+def leads(user: User, group: Workgroup) -> bool:
+    """Return whether a person may change who is in a workgroup: its administrators, and those of the server."""
+    return user.is_administrator or group.memberships.filter(user=user, is_administrator=True).exists()
+
+
+def shows_members(user: User, group: Workgroup) -> bool:
+    """Return whether a person may see who is in a workgroup of his."""
+    return permissions.may(user, permissions.DIRECTORY) or leads(user, group)
+
+
 def sendable_by(user: User) -> QuerySet[Workgroup]:
     """Return the workgroups to which a person may send."""
     present = Workgroup.objects.filter(removed_at=None)

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "posthouse.notices",
     "posthouse.directory",
     "posthouse.homes",
+    "posthouse.contacts",
     "posthouse.packages",
     "posthouse.outside",
     "posthouse.transfers",

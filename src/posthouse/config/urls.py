@@ -14,6 +14,7 @@ pages: list[URLPattern | URLResolver] = [
     path("", include("posthouse.accounts.urls")),
     path("", include("posthouse.notices.urls")),
     path("", include("posthouse.directory.urls")),
+    path("contacts/", include("posthouse.contacts.urls")),
     path("packages/", include("posthouse.packages.urls")),
     path("", include("posthouse.outside.urls")),
     path("relays/", include("posthouse.relays.urls")),

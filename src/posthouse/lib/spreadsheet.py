@@ -17,5 +17,10 @@ def lines(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue()
 
 
+def plain(cell: str) -> str:
+    """Return what stood in a cell before `lines` put a quote before it."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+
+
 def _cell(value: Any) -> Any:
     return f"'{value}" if str(value).startswith(FORMULA) else value

@@ -18,7 +18,7 @@ class PackagesConfig(AppConfig):
         """Import what answers signals, and have packages released and ended in time."""
         from posthouse.homes import behind
         from posthouse.jobs.worker import register_periodic
-        from posthouse.packages import ending, indexing, lifecycle, listing, noting, telling  # noqa: F401
+        from posthouse.packages import copying, ending, indexing, lifecycle, listing, noting, telling  # noqa: F401
         from posthouse.web import configuration
 
         register_periodic("release packages", 10, lifecycle.release_due)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from posthouse.lib import envelopes
 from posthouse.packages import drafts, limits
 from posthouse.packages.drafts import Terms
-from posthouse.packages.models import Package
+from posthouse.packages.models import Cc, Package
 from posthouse.store.errors import StoreError
 
 
@@ -56,7 +56,7 @@ def read(request: HttpRequest) -> dict[str, Any]:
         raise Malformed("title and note are texts.")
     private = body.get("private", [])
     for some in (logins, private):
-        if not isinstance(some, list) or not all(isinstance(login, str) for login in some):
+        if not is_names(some):
             raise Malformed("recipients and private are lists of log-in names.")
     if not isinstance(files, list) or not all(_is_file(file) for file in files):
         raise Malformed("files is a list of {path, size}, the size in bytes.")
@@ -67,6 +67,7 @@ def read(request: HttpRequest) -> dict[str, Any]:
         "files": [(file["path"], file["size"]) for file in files],
         "key": key,
         "private": private,
+        "cc": _copies(body.get("cc", {})),
         "terms": _terms(body),
         "envelope": _envelope(body.get("envelope")),
     }
@@ -79,6 +80,21 @@ def _envelope(value: object) -> str:
         return envelopes.read(value).text()
     except envelopes.BadEnvelope as error:
         raise Malformed(str(error)) from error
+
+
+def is_names(found: object) -> TypeGuard[list[str]]:
+    """Return whether something is a list of texts."""
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+
+
+def _copies(found: object) -> dict[str, list[str]]:
+    if (
+        not isinstance(found, dict)
+        or not found.keys() <= set(Cc.Event.values)
+        or not all(map(is_names, found.values()))
+    ):
+        raise Malformed("cc is an object of upload, receipt and download, each a list of log-in names.")
+    return found
 
 
 def _terms(body: dict[str, Any]) -> Terms:

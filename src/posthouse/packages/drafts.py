@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from posthouse.accounts import permissions
 from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
+from posthouse.contacts import book
 from posthouse.lib import envelopes
-from posthouse.packages import destinations, finding, lifecycle, limits, names, policies, quotas, words
+from posthouse.packages import copying, destinations, finding, lifecycle, limits, names, policies, quotas, words
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.packages.recipients import Named, recipients_of
 from posthouse.store import blobs
@@ -27,7 +29,10 @@ SENTENCES = 20
 
 
 class Refused(Exception):
-    """The package was not made; `errors` holds sentences for each field (title, note, recipients, files)."""
+    """The package was not made; `errors` holds sentences by field.
+
+    The fields are title, note, recipients, cc, terms, outside, files.
+    """
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(" ".join(sentence for sentences in errors.values() for sentence in sentences))
@@ -57,6 +62,7 @@ def create(
     key: str = "",
     *,
     private: Sequence[str] = (),
+    cc: Mapping[str, Sequence[str]] = MappingProxyType({}),
     terms: Terms = Terms(),
     contents: Mapping[str, UUID] | None = None,
     forwarded_from: UUID | None = None,
@@ -66,11 +72,11 @@ def create(
     """Return a new package that awaits its files, or raise Refused with all that is wrong with it.
 
     Recipients are log-in names or e-mail addresses, as `recipients_of` reads them. The
-    `private` ones get it too, and the others are not told of them. Files are (path, size in bytes); `contents` has, by
-    path, the blobs of all of them where they are in the store already. With an `envelope`, as posthouse.lib.envelopes
-    writes it, they are encrypted, and the sizes are those of the encrypted files. A package of nothing but empty files
-    is closed at once. A sender who uses a `key` again gets the package that he made with it: it never comes to be twice
-    because an answer was lost.
+    `private` ones get it too, and the others are not told of them; `cc` has, by event, who is told of it and gets
+    nothing. Files are (path, size in bytes); `contents` has, by path, the blobs of all of them where they are in the
+    store already. With an `envelope`, as posthouse.lib.envelopes writes it, they are encrypted, and the sizes are those
+    of the encrypted files. A package of nothing but empty files is closed at once. A sender who uses a `key` again gets
+    the package that he made with it: it never comes to be twice because an answer was lost.
     """
     if key and (package := _made_before(sender, key)):
         return package
@@ -87,6 +93,9 @@ def create(
     named, complaints = recipients_of(sender, recipients, private)
     if complaints:
         errors["recipients"] = complaints
+    told, complaints = copying.settle(sender, cc)
+    if complaints:
+        errors["cc"] = complaints
     kept, complaints = policies.settle(terms.keep_days, terms.after_download, terms.release_at)
     if complaints:
         errors["terms"] = complaints
@@ -116,7 +125,7 @@ def create(
         with transaction.atomic():
             if not contents and (complaint := quotas.complaint(sender, package.size)):
                 raise Refused({"files": [complaint]})
-            _record(package, named, paths, contents or {})
+            _record(package, named, told, paths, contents or {})
     except IntegrityError:
         made_meanwhile = key and _made_before(sender, key)
         if not made_meanwhile:
@@ -132,6 +141,7 @@ def _made_before(sender: User, key: str) -> Package | None:
 def _record(
     package: Package,
     named: Sequence[Named],
+    told: Mapping[str, Sequence[Named]],
     paths: Sequence[tuple[str, int]],
     contents: Mapping[str, UUID],
 ) -> None:
@@ -151,6 +161,8 @@ def _record(
         ),
         batch_size=BATCH,
     )
+    copying.record(package, told)
+    book.remember(package.sender, [one.email for one in named if one.email])
     # One empty blob serves all the empty files of the package.
     empty = blobs.create(0).pk if not contents and any(size == 0 for _, size in paths) else None
     File.objects.bulk_create(

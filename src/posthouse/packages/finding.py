@@ -38,13 +38,13 @@ NEWEST = 3000
 class Found(Generic[Row]):
     """A page of what was found, newest first; it looks like a page of a list."""
 
-    object_list: list[Row]
+    rows: list[Row]
     behind: int | None
     """Where older ones begin; None when there are none."""
     has_previous = has_next = False
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self.object_list)
+        return iter(self.rows)
 
 
 def add(package: Package, number: int | None = None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from django.db import transaction
 
@@ -23,6 +24,7 @@ def forward(
     key: str = "",
     *,
     private: Sequence[str] = (),
+    cc: Mapping[str, Sequence[str]] = MappingProxyType({}),
     terms: Terms = Terms(),  # noqa: B008 - it is frozen
 ) -> Package:
     """Send the files of a package that this person may fetch on to others, and return the new package.
@@ -53,6 +55,7 @@ def forward(
             found,
             key,
             private=private,
+            cc=cc,
             terms=terms,
             contents=blobs,
             forwarded_from=package.pk,

@@ -80,6 +80,7 @@ def _close(package_id: UUID) -> bool:
         signals.package_closed.send(Package, package=package)
         if package.release_at is None:
             open_deliveries(package)
+            _tell_if_everywhere(package)
     return True
 
 
@@ -99,6 +100,7 @@ def release(package_id: UUID) -> bool:
         package = Package.objects.get(pk=package_id)
         if package.closed_at is not None:
             open_deliveries(package)
+            _tell_if_everywhere(package)
     return True
 
 
@@ -122,10 +124,13 @@ def set_status(package_id: UUID, old: str, new: str, error: str = "") -> bool:
 
     What happens to the relays of a package that has ended is not news any more: it keeps the status it had.
     """
-    changed = Package.objects.filter(pk=package_id, status=old, ended_at=None).update(
-        status=new, error=error, updated_at=timezone.now()
-    )
-    return bool(changed)
+    with transaction.atomic():
+        going = Package.objects.filter(pk=package_id, status=old, ended_at=None)
+        if not going.update(status=new, error=error, updated_at=timezone.now()):
+            return False
+        if new == Status.COMPLETE and old != new:
+            _tell_if_everywhere(Package.objects.get(pk=package_id))
+    return True
 
 
 def give_up(package: Package, reason: str) -> bool:
@@ -136,6 +141,12 @@ def give_up(package: Package, reason: str) -> bool:
         package.refresh_from_db()
         signals.package_given_up.send(Package, package=package)
     return True
+
+
+def _tell_if_everywhere(package: Package) -> None:
+    """Say that every recipient can fetch a package of this server, if that is so now."""
+    if package.status == Status.COMPLETE and package.release_at is None and package.origin_id == servers.this().pk:
+        signals.package_received.send(Package, package=package)
 
 
 def _touch(package_id: UUID, status: str) -> bool:

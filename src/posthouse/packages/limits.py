@@ -4,6 +4,8 @@ from __future__ import annotations
 
 FILES = 50_000
 RECIPIENTS = 10_000
+COPIED = 100
+"""People who are told of one event of a package."""
 TITLE = 200
 """Characters."""
 NOTE = 20_000

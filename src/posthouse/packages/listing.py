@@ -31,20 +31,24 @@ def received_by(user: User, *, archived: bool = False) -> QuerySet[Delivery]:
 
 def sent_by(user: User, here: Server) -> QuerySet[Package]:
     """Return what this person sent, newest first."""
-    return _with_recipients(Package.objects.filter(sender=user), here)
+    return _with_recipients(Package.objects.filter(sender=user), here, Delivery.objects.all())
 
 
 def all_for(user: User, here: Server) -> QuerySet[Package]:
-    """Return all packages, newest first, for an administrator. `mine`: he may open it, as its sender or recipient."""
+    """Return all packages, newest first, for an administrator. `mine`: he may open it, as its sender or recipient.
+
+    Private recipients are not named to him, nor counted.
+    """
     mine = access.visible_to(user).filter(pk=OuterRef("pk"))
-    return _with_recipients(access.listed_for(user), here).select_related("sender").annotate(mine=Exists(mine))
+    openly = Delivery.objects.filter(private=False)
+    return _with_recipients(access.listed_for(user), here, openly).select_related("sender").annotate(mine=Exists(mine))
 
 
-def _with_recipients(packages: QuerySet[Package], here: Server) -> QuerySet[Package]:
-    """Add `named` (the first recipients), `recipient_count` and `relayed` (it goes, or went, to other servers)."""
+def _with_recipients(packages: QuerySet[Package], here: Server, shown: QuerySet[Delivery]) -> QuerySet[Package]:
+    """Add `named` and `recipient_count` of the recipients that are shown, and `relayed`: it goes elsewhere."""
     elsewhere = Delivery.objects.filter(package=OuterRef("pk"), package__origin=here).exclude(home=here)
-    counted = Delivery.objects.filter(package=OuterRef("pk")).values("package").annotate(count=Count("pk"))
-    named = Delivery.objects.select_related("recipient").order_by("recipient__name", "pk")[:NAMED]
+    counted = shown.filter(package=OuterRef("pk")).values("package").annotate(count=Count("pk"))
+    named = shown.select_related("recipient").order_by("recipient__name", "pk")[:NAMED]
     return (
         packages.annotate(recipient_count=Subquery(counted.values("count")), relayed=Exists(elsewhere))
         .prefetch_related(Prefetch("deliveries", named, to_attr="named"))

@@ -184,6 +184,37 @@ class Delivery(models.Model):
         return self.recipient.email if self.recipient else self.email
 
 
+class Cc(models.Model):
+    """Somebody whom the sender has told, by e-mail, of what happens to a package. It gives no right to its files.
+
+    Known at the sender's server only.
+    """
+
+    class Event(models.TextChoices):
+        UPLOAD = "upload", "CC on upload"
+        RECEIPT = "receipt", "CC on receipt"
+        DOWNLOAD = "download", "CC on download"
+
+    package = models.ForeignKey(Package, on_delete=models.CASCADE, related_name="copies")
+    event = models.CharField(max_length=8, choices=Event)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    email = models.CharField(max_length=254, blank=True, default="", help_text="of somebody outside, in lower case")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["package", "event", "user"], name="cc_once"),
+            models.UniqueConstraint(fields=["package", "event", "email"], condition=~Q(email=""), name="cc_email_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} of {self.package_id} to {self.user_id or self.email}"
+
+    @property
+    def who(self) -> str:
+        """Who is told."""
+        return str(self.user) if self.user else self.email
+
+
 class Download(models.Model):
     """A note that somebody fetched a file, or the whole package as a zip file."""
 

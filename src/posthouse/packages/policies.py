@@ -61,6 +61,7 @@ def may_end(package: Package, day: date | None) -> str:
 
 
 PASSWORD_LENGTH = 8
+NOBODY_OUTSIDE = "Packages are not sent to outside e-mail addresses. Choose people who have an account here."
 
 
 def outside() -> OutsidePolicy:
@@ -76,7 +77,7 @@ def settle_outside(
     rules = outside()
     complaints: list[str] = []
     if not rules.allowed:
-        complaints.append("Packages are not sent to outside e-mail addresses. Choose people who have an account here.")
+        complaints.append(NOBODY_OUTSIDE)
     days = rules.days if days == "policy" else days
     if days is not None and not 1 <= days <= MOST_DAYS:
         complaints.append("A link is good for at least one day. Type a number of days, or nothing.")

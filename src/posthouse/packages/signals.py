@@ -10,6 +10,10 @@ package_closed = Signal()
 package_arrived = Signal()
 """Residents of this server can fetch the package now (package=Package). Its recipients are told."""
 
+package_received = Signal()
+"""At the sender's server: every recipient can fetch the package at his home server (package=Package). It may be sent
+more than once for a package."""
+
 package_given_up = Signal()
 """An upload was discarded, or nobody went on with it (package=Package). Transfers may clear away what came of it."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from posthouse.packages.views import actions, fetching, lists, new, page, policy
+from posthouse.packages.views import actions, fetching, lists, new, page, people, policy
 
 app_name = "packages"
 urlpatterns = [
     path("new", new.new, name="new"),
-    path("people", new.recipients, name="recipients"),
+    path("people", people.complete, name="recipients"),
+    path("people/named", people.resolve, name="resolve"),
+    path("people/where", people.where, name="where"),
     path("received", lists.received, name="received"),
     path("sent", lists.sent, name="sent"),
     path("archive", lists.archive, name="archive"),

@@ -54,6 +54,11 @@ def failed(relay: Relay, error: str) -> None:
 
 def _recipients(relay: Relay) -> str:
     there = Delivery.objects.filter(package=relay.package_id, home=relay.destination_id)
-    names = [delivery.who for delivery in there.select_related("recipient").order_by("pk")[:NAMED]]
+    openly = there.filter(private=False).select_related("recipient").order_by("pk")[:NAMED]
+    names = [
+        delivery.who for delivery in openly
+    ]  # the letter goes to administrators too: private ones are counted only
     more = there.count() - len(names)
+    if not names:
+        return f"{more} private"
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")

@@ -44,6 +44,11 @@ class Page(Generic[Row]):
         return self.number - 1 if self.number > 2 else None
 
 
+def rows_per_page(request: HttpRequest) -> int:
+    """Return how many rows a person has chosen to see on a page."""
+    return int(getattr(getattr(request, "user", None), "rows", SIZE))
+
+
 def page(request: HttpRequest, rows: QuerySet[Row], size: int | None = None) -> Page[Row]:
     """Return the page of the rows that `?page=` asks for, with as many of them as the person has chosen.
 
@@ -55,8 +60,7 @@ def page(request: HttpRequest, rows: QuerySet[Row], size: int | None = None) -> 
     if not (asked.isascii() and asked.isdigit() and len(asked) < 9 and 1 <= int(asked) <= LAST):
         raise Http404
     number = int(asked)
-    if size is None:
-        size = int(getattr(getattr(request, "user", None), "rows", SIZE))
+    size = size or rows_per_page(request)
     start = (number - 1) * size
     found = list(rows[start : start + size + 1])  # one more than is shown tells whether there is another page
     return Page(found[:size], number, len(found) > size)

@@ -6,8 +6,7 @@ import re
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -16,9 +15,9 @@ from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.packages import finding, listing
 from posthouse.packages.models import Delivery, Package
+from posthouse.web import paging
 from posthouse.web.access import administrator_required
 
-PAGE = 25
 BEHIND = re.compile("-?[0-9]{1,18}")
 LIVE = {Package.Status.UPLOADING, Package.Status.RELAYING}
 
@@ -56,24 +55,26 @@ def everything(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest, name: str, rows: QuerySet[Any], *, live: bool, mark: str = "") -> HttpResponse:
     text = request.GET.get("q", "").strip()
-    page: Page[Model] | finding.Found[Any] = (
-        _searched(request, rows, text, mark) if text else Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    shown: paging.Page[Any] | finding.Found[Any] = (
+        _searched(request, rows, text, mark) if text else paging.page(request, rows)
     )
     context = {
-        "page": page,
+        "page": shown,
         "q": text,
         "here": servers.this(),
-        "live": live and any(package.status in LIVE for package in cast("list[Package]", page.object_list)),
+        "live": live and any(package.status in LIVE for package in shown),
     }
     polled = request.headers.get("HX-Request") == "true"
     return render(request, f"packages/{name}_rows.html" if polled else f"packages/{name}.html", context)
 
 
 def _searched(request: HttpRequest, rows: QuerySet[Any], text: str, mark: str) -> finding.Found[Any]:
-    """Return the rows with these words; whoever sent a package, and administrators, see its private recipients, too."""
+    """Return the rows with these words; whoever sent a package finds its private recipients, too, and nobody else."""
     asked = request.GET.get("behind", "")
     if asked and not BEHIND.fullmatch(asked):
         raise Http404
     place = "package__place" if rows.model is Delivery else "place"
-    hidden = rows.model is not Delivery
-    return finding.find(rows, place, text, int(asked) if asked else None, PAGE, mark=mark, hidden=hidden)
+    hidden = bool(mark) and rows.model is not Delivery
+    return finding.find(
+        rows, place, text, int(asked) if asked else None, paging.rows_per_page(request), mark=mark, hidden=hidden
+    )

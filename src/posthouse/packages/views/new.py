@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,10 +13,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from posthouse.accounts.models import User
-from posthouse.packages import access, calls, drafts, forwarding, lifecycle, limits, states, suggestions
+from posthouse.packages import access, calls, drafts, forwarding, lifecycle, limits, policies, states
 from posthouse.packages.models import Package
-
-SUGGESTIONS = 8
 
 
 @login_required
@@ -26,7 +23,8 @@ def new(request: HttpRequest) -> HttpResponse:
     """Show the form; make the package that a JSON call describes.
 
     The call is {title, note, recipients: [log-in name], files: [{path, size}]}; it may also have `private`, more
-    recipients whom the others are not told of, `release` (a time with its zone), `days` until the end (null: none),
+    recipients whom the others are not told of, `cc` (lists of who is told of its `upload`, `receipt` and `download` and
+    gets nothing of it), `release` (a time with its zone), `days` until the end (null: none),
     `after` ("keep", "any" or "all": what follows the downloads), `link` ({days, once, password} for recipients outside,
     who are named by their e-mail addresses), `envelope` (see docs/decisions/2026-11-28-encryption.md) if the files are
     encrypted, and `key`, with which it may be said again by a client that missed the answer. The answer is 201 with
@@ -34,7 +32,7 @@ def new(request: HttpRequest) -> HttpResponse:
     all.
     """
     if request.method != "POST":
-        return render(request, "packages/new.html", {"limits": limits, "suggestions": SUGGESTIONS})
+        return render(request, "packages/new.html", _choices())
     return calls.make(request, lambda call: drafts.create(cast(User, request.user), **call), _state)
 
 
@@ -47,7 +45,7 @@ def forward(request: HttpRequest, package_id: UUID) -> HttpResponse:
     if package is None:
         raise Http404
     if request.method != "POST":
-        return render(request, "packages/forward.html", {"package": package, "limits": limits})
+        return render(request, "packages/forward.html", {"package": package, **_choices()})
 
     def passed_on(call: dict[str, Any]) -> Package:
         theirs = {name: value for name, value in call.items() if name not in {"files", "envelope"}}
@@ -88,17 +86,14 @@ def discard(request: HttpRequest, package_id: UUID) -> HttpResponse:
     return redirect("packages:detail", package.pk)
 
 
-@login_required
-@require_GET
-def recipients(request: HttpRequest) -> JsonResponse:
-    """Complete what was typed to whom packages can be sent: {people: [{login, name, email, home}]}.
-
-    These are users, workgroups, and an address outside that was typed whole. `login` is how a call names them, `home`
-    where the package will go.
-    """
-    typed = request.GET.get("q", "").replace("\0", "").strip()[:254]
-    found = suggestions.complete(typed, SUGGESTIONS, cast(User, request.user)) if typed else []
-    return JsonResponse({"people": [asdict(one) for one in found]})
+def _choices() -> dict[str, Any]:
+    """Return what the form must know of what may be chosen."""
+    return {
+        "limits": limits,
+        "policy": policies.policy(),
+        "outside": policies.outside(),
+        "after": Package.After.choices,
+    }
 
 
 def _state(package: Package) -> dict[str, Any]:

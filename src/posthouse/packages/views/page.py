@@ -21,9 +21,9 @@ from posthouse.cluster import servers
 from posthouse.packages import access, tree
 from posthouse.packages.models import Delivery, Package
 from posthouse.packages.states import DOWNLOADS as DOWNLOAD_PLACE
+from posthouse.web.paging import page
 
 FILES = 200
-PEOPLE = 100
 NAMED = 10
 DOWNLOADS = 50
 EVENTS = 10
@@ -59,6 +59,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             "delivery": access.delivery(user, package.pk),
             "named": list(deliveries[:NAMED]),
             "recipient_count": deliveries.count(),
+            "copies": package.copies.select_related("user").order_by("event", "pk") if mine else (),
             "elsewhere": mine and package.deliveries.exclude(home=servers.this()).exists(),
             "page": files,
             "lines": tree.lines((file.path, file) for file in files.object_list),
@@ -78,10 +79,8 @@ def people(request: HttpRequest, package_id: UUID) -> HttpResponse:
     user = cast(User, request.user)
     package = _visible(user, package_id)
     deliveries = access.told_of(user, package).select_related("recipient", "home").order_by("recipient__name", "pk")
-    page = Paginator(deliveries, PEOPLE).get_page(request.GET.get("page"))
-    return render(
-        request, "packages/people.html", {"package": package, "page": page, "mine": package.sender_id == user.pk}
-    )
+    context = {"package": package, "page": page(request, deliveries), "mine": package.sender_id == user.pk}
+    return render(request, "packages/people.html", context)
 
 
 def _events(package: Package) -> list[Event]:

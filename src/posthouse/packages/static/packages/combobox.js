@@ -1,8 +1,10 @@
 // Recipients: a combobox that completes names (WAI-ARIA combobox with a list box), and the people chosen so far.
 
+import { namesIn } from "./pasted.js";
 import { people } from "./server.js";
 
 const PATIENCE = 150; // milliseconds after the last key before the server is asked
+const SHOWN = 100; // tokens; of more people only the number is shown, so that ten thousand are no burden
 
 export class Recipients {
   #chosen = new Map();
@@ -12,9 +14,11 @@ export class Recipients {
   #asked = null;
   #changed;
 
-  constructor({ input, list, tokens, said, address, changed }) {
-    Object.assign(this, { input, list, tokens, said, address });
+  /** @param understand asks who is meant by pasted names: (names) => {people, errors} */
+  constructor({ input, list, tokens, said, address, changed, understand, complain = () => {} }) {
+    Object.assign(this, { input, list, tokens, said, address, understand, complain });
     this.#changed = changed;
+    input.addEventListener("paste", (event) => this.#pasted(event));
     input.addEventListener("input", () => this.#typed());
     input.addEventListener("keydown", (event) => this.#key(event));
     input.addEventListener("blur", () => this.#left());
@@ -26,7 +30,8 @@ export class Recipients {
     });
     tokens.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.#remove(button.dataset.login);
+      if (button?.dataset.all) this.#removeAll();
+      else if (button) this.#remove(button.dataset.login);
     });
     tokens.parentElement.addEventListener("click", (event) => {
       if (event.target === event.currentTarget || event.target === tokens) input.focus();
@@ -107,7 +112,7 @@ export class Recipients {
 
   #option(person, at) {
     const option = document.createElement("li");
-    option.id = `to-option-${at}`;
+    option.id = `${this.input.id}-option-${at}`;
     option.className = "option";
     option.dataset.at = at;
     option.setAttribute("role", "option");
@@ -127,7 +132,7 @@ export class Recipients {
       if (index === at) option.scrollIntoView({ block: "nearest" });
     }
     if (at < 0) this.input.removeAttribute("aria-activedescendant");
-    else this.input.setAttribute("aria-activedescendant", `to-option-${at}`);
+    else this.input.setAttribute("aria-activedescendant", `${this.input.id}-option-${at}`);
   }
 
   #key(event) {
@@ -167,15 +172,65 @@ export class Recipients {
   }
 
   #choose(person) {
+    this.#clear();
+    this.#add(person);
+    this.#more();
+    this.said.textContent = `${person.name} added.`;
+    this.#changed();
+  }
+
+  #clear() {
     clearTimeout(this.#timer);
     this.#asked?.abort();
     this.input.value = "";
     this.#close();
-    if (!this.#chosen.has(person.login)) {
-      this.#chosen.set(person.login, person);
-      this.tokens.append(this.#token(person));
+  }
+
+  #add(person) {
+    if (this.#chosen.has(person.login)) return;
+    this.#chosen.set(person.login, person);
+    if (this.#chosen.size <= SHOWN) this.tokens.append(this.#token(person));
+  }
+
+  /** Several names at once are understood by the server together; a single one is text to go on with. */
+  async #pasted(event) {
+    const names = namesIn(event.clipboardData?.getData("text") ?? "");
+    if (names.length < 2 || !this.understand) return;
+    event.preventDefault();
+    this.#clear();
+    this.said.textContent = `${names.length.toLocaleString("en")} names are being looked up.`;
+    try {
+      const { people: found, errors } = await this.understand(names);
+      for (const person of found) this.#add(person);
+      this.#more();
+      this.said.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "person" : "people"} added.`;
+      this.#changed();
+      this.complain(errors);
+    } catch (error) {
+      this.complain([`${error.message} Paste the names once more.`]);
     }
-    this.said.textContent = `${person.name} added.`;
+  }
+
+  #more() {
+    this.tokens.parentElement.scrollTop = this.tokens.parentElement.scrollHeight;
+    this.tokens.querySelector("[data-more]")?.remove();
+    const hidden = this.#chosen.size - SHOWN;
+    if (hidden <= 0) return;
+    const rest = { login: "", name: `and ${hidden.toLocaleString("en")} more`, email: "", home: "" };
+    const token = this.#token(rest);
+    token.dataset.more = "yes";
+    const button = token.querySelector("button");
+    button.dataset.all = "yes";
+    button.setAttribute("aria-label", "Remove all");
+    button.title = "Remove all";
+    this.tokens.append(token);
+  }
+
+  #removeAll() {
+    this.#chosen.clear();
+    this.tokens.replaceChildren();
+    this.said.textContent = "All removed.";
+    this.input.focus();
     this.#changed();
   }
 
@@ -195,12 +250,10 @@ export class Recipients {
     const person = this.#chosen.get(login);
     if (!person) return;
     this.#chosen.delete(login);
-    for (const token of this.tokens.children) {
-      if (token.dataset.login === login) {
-        token.remove();
-        break;
-      }
-    }
+    [...this.tokens.children].find((token) => token.dataset.login === login)?.remove();
+    const next = [...this.#chosen.values()][SHOWN - 1];
+    if (next && this.tokens.children.length <= SHOWN) this.tokens.append(this.#token(next));
+    this.#more();
     this.said.textContent = `${person.name} removed.`;
     this.input.focus();
     this.#changed();

@@ -1,6 +1,15 @@
 // Sentences of the server beside the fields that they are about.
 
-const ERRORS = { recipients: "to-errors", title: "title-errors", note: "note-errors", files: "files-errors", encryption: "encryption-errors", terms: "terms-errors" };
+const ERRORS = {
+  recipients: "to-errors",
+  cc: "cc-errors",
+  title: "title-errors",
+  note: "note-errors",
+  terms: "terms-errors",
+  outside: "outside-errors",
+  encryption: "encryption-errors",
+  files: "files-errors",
+};
 
 function by(id) {
   return document.getElementById(id);
@@ -21,6 +30,7 @@ export function showErrors(errors) {
     const control = { recipients: by("to"), title: by("title"), note: by("note"), encryption: by("passphrase") }[field];
     control?.toggleAttribute("aria-invalid", sentences.length > 0);
     if (sentences.length) control?.setAttribute("aria-invalid", "true");
-    box.closest(".field, .card-body").classList.toggle("has-errors", sentences.length > 0);
+    if (sentences.length) box.closest("details")?.setAttribute("open", "");
+    box.closest(".field, details, .card-body").classList.toggle("has-errors", sentences.length > 0);
   }
 }

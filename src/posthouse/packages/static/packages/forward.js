@@ -1,25 +1,19 @@
 // Forward: the recipients and the words of a package whose files are at the server already.
 
-import { Recipients } from "./combobox.js";
+import { Addressing } from "./addressing.js";
 import { showErrors } from "./errors.js";
 import { make } from "./server.js";
+import { terms } from "./terms.js";
 
 function by(id) {
   return document.getElementById(id);
 }
 
-const FIELDS = ["recipients", "title", "note"];
+const FIELDS = ["recipients", "cc", "title", "note", "terms", "outside"];
 const form = by("forward");
 let key = crypto.randomUUID();
 
-const recipients = new Recipients({
-  input: by("to"),
-  list: by("to-list"),
-  tokens: by("token-list"),
-  said: by("to-said"),
-  address: form.dataset.people,
-  changed: () => showErrors({ recipients: [] }),
-});
+const recipients = new Addressing({ address: form.dataset.people, token: form.elements.csrfmiddlewaretoken.value });
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -35,12 +29,14 @@ form.addEventListener("submit", async (event) => {
 });
 
 async function send() {
-  if (!(await recipients.settle())) {
-    showErrors({ recipients: [`“${recipients.pending}” is not clear. Choose a name from the list, or clear the field.`] });
+  const unclear = await recipients.settle();
+  if (Object.keys(unclear).length) {
+    showErrors(unclear);
     by("to").focus();
     return;
   }
-  const call = { title: by("title").value, note: by("note").value, recipients: recipients.logins, files: [], key };
+  const words = { title: by("title").value, note: by("note").value };
+  const call = { ...words, ...recipients.call, ...terms(), files: [], key };
   const answer = await make(form.action, form.elements.csrfmiddlewaretoken.value, call);
   if (!answer.errors) {
     location.assign(answer.state.url);

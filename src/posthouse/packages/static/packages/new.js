@@ -1,12 +1,13 @@
 // New Package: from the form to the running upload.
 
 import { bytes } from "../posthouse/format.js";
+import { Addressing } from "./addressing.js";
 import { Choice } from "./choice.js";
-import { Recipients } from "./combobox.js";
 import { watchDrop } from "./drop.js";
 import { Encryption } from "./encrypting.js";
 import { showErrors } from "./errors.js";
 import { make } from "./server.js";
+import { terms } from "./terms.js";
 import { upload } from "./upload.js";
 import { VirtualList } from "./virtual.js";
 
@@ -14,7 +15,7 @@ function by(id) {
   return document.getElementById(id);
 }
 
-const FIELDS = ["recipients", "title", "note", "encryption", "files"];
+const FIELDS = ["recipients", "cc", "title", "note", "terms", "outside", "encryption", "files"];
 
 const form = by("new-package");
 const choice = new Choice();
@@ -23,18 +24,8 @@ let last = { said: "", key: "" };
 
 // People outside who were invited send to their inviter, and have nobody to choose.
 const recipients = by("to")
-  ? new Recipients({
-      input: by("to"),
-      list: by("to-list"),
-      tokens: by("token-list"),
-      said: by("to-said"),
-      address: form.dataset.people,
-      changed: () => {
-        showErrors({ recipients: [] });
-        summarise();
-      },
-    })
-  : { logins: [], count: 0, pending: "", settle: async () => true };
+  ? new Addressing({ address: form.dataset.people, token: form.elements.csrfmiddlewaretoken.value, changed: summarise })
+  : null;
 
 const list = new VirtualList(by("chosen"), {
   height: 44,
@@ -100,24 +91,23 @@ form.addEventListener("submit", async (event) => {
 
 // What was written and chosen is lost with the page, until it is sent.
 window.addEventListener("beforeunload", (event) => {
-  if (!sent && (choice.count || recipients.count || by("title").value || by("note").value)) event.preventDefault();
+  if (!sent && (choice.count || recipients?.count || by("title").value || by("note").value)) event.preventDefault();
 });
 
 async function send() {
   fail("");
   showErrors(Object.fromEntries(FIELDS.map((field) => [field, []])));
-  const settled = await recipients.settle();
-  const unknown = settled ? [] : [`“${recipients.pending}” is not clear. Choose a name from the list, or clear the field.`];
+  const unclear = (await recipients?.settle()) ?? {};
   const weak = encryption.complaint;
   const { envelope, key, sizeOf } = weak ? { sizeOf: (size) => size } : await encryption.prepare();
   const call = {
     title: by("title").value,
     note: by("note").value,
-    recipients: recipients.logins,
+    ...(recipients && { ...recipients.call, ...terms() }),
     files: choice.files.map(({ path, size }) => ({ path, size: sizeOf(size) })),
     envelope,
   };
-  const wrong = { ...(unknown.length && { recipients: unknown }), ...(weak && { encryption: [weak] }) };
+  const wrong = { ...unclear, ...(weak && { encryption: [weak] }) };
   const answer = Object.keys(wrong).length
     ? { errors: wrong }
     : await make(form.action, form.elements.csrfmiddlewaretoken.value, { ...call, key: keyOf(call) });
@@ -165,12 +155,21 @@ function showFiles() {
 function summarise() {
   const parts = [];
   if (choice.count) parts.push(by("chosen-total").textContent);
-  if (recipients.count) parts.push(`to ${recipients.count} ${recipients.count === 1 ? "person" : "people"}`);
+  if (recipients?.count) parts.push(`to ${recipients.count.toLocaleString("en")} ${recipients.count === 1 ? "name" : "names"}`);
   by("send-summary").textContent = parts.join(" ");
 }
 
 function focusFirst(errors) {
-  const places = { recipients: by("to"), title: by("title"), note: by("note"), encryption, files: by("pick-files") };
+  const places = {
+    recipients: by("to"),
+    cc: by("cc-upload"),
+    title: by("title"),
+    note: by("note"),
+    terms: by("days"),
+    outside: by("link-password") ?? by("to"),
+    encryption,
+    files: by("pick-files"),
+  };
   const first = FIELDS.find((field) => errors[field]?.length);
   if (first) places[first].focus();
 }

@@ -42,6 +42,17 @@ export async function stateOf(address) {
   return body;
 }
 
+/** Ask something that takes more than an address; return the answer. */
+export async function ask(address, token, question) {
+  const { status, body } = await json(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-CSRFToken": token },
+    body: JSON.stringify(question),
+  });
+  if (status !== 200) throw new CallFailed(body.error ?? ODD);
+  return body;
+}
+
 /** Return the people whose names begin with what was typed. */
 export async function people(address, typed, signal) {
   const { body } = await json(`${address}?q=${encodeURIComponent(typed)}`, { signal });

@@ -1,0 +1,97 @@
+"""CC: people whom the sender has told of what happens to a package, by the sender's server.
+
+They learn its title and who sends it, never its files. What they are told names no private recipient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.dispatch import receiver
+
+from posthouse.accounts.models import User
+from posthouse.notices import outbox
+from posthouse.notices.letters import Letter
+from posthouse.packages import limits, signals
+from posthouse.packages.models import Cc, Delivery, Package
+from posthouse.packages.recipients import Named, barred, look_up, normal
+from posthouse.web import units
+
+NAMED = 5
+"""Recipients whom a letter names; of the others it tells how many they are."""
+Event = Cc.Event
+
+
+def settle(sender: User, wanted: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[Named]], list[str]]:
+    """Return whom to tell by event, each once, and what is wrong with them. They are named as recipients are."""
+    chosen: dict[str, list[Named]] = {}
+    complaints: list[str] = []
+    for event, named in wanted.items():
+        order = list(dict.fromkeys(name for one in named if (name := normal(one))))
+        found: dict[Any, Named] = {}
+        if len(order) <= limits.COPIED:
+            for _, people, complaint in look_up(sender, order):
+                complaints += [complaint] if complaint else []
+                found.update({one.key: one for one in people})
+        if max(len(order), len(found)) > limits.COPIED:
+            complaints.append(f"{Event(event).label} names more than {limits.COPIED} people. Name fewer.")
+            continue
+        chosen[event] = list(found.values())
+    users = {one.user.pk: one.user for people in chosen.values() for one in people if one.user}
+    return chosen, complaints + barred(sender, list(users.values()))
+
+
+def record(package: Package, chosen: Mapping[str, Sequence[Named]]) -> None:
+    """Write down whom to tell. In the transaction that makes the package."""
+    Cc.objects.bulk_create(
+        Cc(package=package, event=event, user=one.user, email=one.email)
+        for event, people in chosen.items()
+        for one in people
+    )
+
+
+@receiver(signals.package_closed)
+def _uploaded(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+    _tell(package, Event.UPLOAD, f"{package.sender} has uploaded “{package.title}”")
+
+
+@receiver(signals.package_received)
+def _received(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001
+    _tell(package, Event.RECEIPT, f"“{package.title}” has arrived")
+
+
+@receiver(signals.package_fetched)
+def _fetched(sender: Any, delivery: Delivery, whole: bool, **_: Any) -> None:  # noqa: ARG001
+    if whole and not delivery.private:
+        subject = f"{delivery.who} has downloaded “{delivery.package.title}”"
+        _tell(delivery.package, Event.DOWNLOAD, subject, about=f"{delivery.pk}:")
+
+
+def _tell(package: Package, event: str, subject: str, about: str = "") -> None:
+    copied = list(package.copies.filter(event=event).select_related("user"))
+    if not copied:
+        return
+    text = f"{package.sender} wanted you to be told of this package. You cannot open it: it was not sent to you."
+    facts = {
+        "Title": package.title,
+        "From": f"{package.sender}, {package.sender.email}",
+        "Contents": f"{package.file_count:,} file{'' if package.file_count == 1 else 's'}, {units.size(package.size)}",
+    }
+    if event != Event.DOWNLOAD:
+        facts["To"] = _open_recipients(package)
+    letter = Letter(subject, text, facts)
+    about = f"cc:{event}:{about}{package.pk}"
+    users = [one.user for one in copied if one.user and one.user.mails != User.Mails.NONE]
+    outbox.tell(users, about, letter)
+    for one in copied:
+        if one.email:
+            outbox.tell_outside(one.email, about, letter, "")
+
+
+def _open_recipients(package: Package) -> str:
+    """Return who gets a package, as the recipients themselves are told: without the private ones."""
+    openly = package.deliveries.filter(private=False).select_related("recipient").order_by("recipient__name", "pk")
+    named = ", ".join(one.who for one in openly[:NAMED])
+    more = openly.count() - NAMED
+    return f"{named} and {more:,} more" if more > 0 else named or "private recipients"
