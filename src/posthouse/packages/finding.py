@@ -88,7 +88,7 @@ def find(
     while looked < SCAN:
         numbers = _numbers(query, behind, CHUNK if looked else min(4 * size, CHUNK))
         here = rows.filter(**{f"{place}__number__in": numbers}).annotate(number=F(f"{place}__number"))
-        found += here.order_by("-number")
+        found += here.order_by("-number")[: size + 1 - len(found)]
         if len(found) > size:
             last: Any = found[size - 1]
             return Found(found[:size], last.number)

@@ -3,10 +3,11 @@ from django.conf import settings
 from django.db import migrations, models
 
 WORDS = {
+    # Without an index for the beginnings of words all words that begin so would be put together for each question.
     # "=" and "@" mark words that no text yields. Words are cut before they come here.
     "sqlite": """
         CREATE VIRTUAL TABLE packages_words
-        USING fts5(words, tokenize="ascii tokenchars '=@'", detail=none, prefix='2 3')
+        USING fts5(words, tokenize="ascii tokenchars '=@'", detail=none, prefix='2 3 4 5 6')
     """,
     # Without a list of pending changes: that would be read from its start to its end by every question.
     "postgresql": """
