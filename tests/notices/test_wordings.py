@@ -25,6 +25,7 @@ KINDS = {
     "in-sync-again",
     "invitation",
     "out-of-sync",
+    "outside-expiring",
     "outside-link",
     "package-downloaded",
     "package-expiring",
@@ -185,3 +186,10 @@ def test_an_arrival_asks_for_its_words_once_for_all_recipients(draft, alice: Use
     OutgoingMail.objects.all().delete()
     signals.package_arrived.send(Package, package=package)
     assert OutgoingMail.objects.count() == 1
+
+
+def test_a_mail_without_a_link_is_changed_without_words_for_one(web: Client) -> None:
+    page = web.get(f"{PLACE}outside-expiring/").content.decode()
+    assert "Words of the link" not in page
+    assert "was changed" in save(web, "outside-expiring", subject="Soon: {title}")
+    assert Words.objects.get().action == ""

@@ -38,6 +38,8 @@ class WordsForm(forms.Form):
     def __init__(self, wording: Wording, words: Words, data: Any = None) -> None:
         super().__init__(data, initial={name: getattr(words, name) for name in FIELDS})
         self.wording = wording
+        if not wording.action:
+            del self.fields["action"]  # there is no link in it
 
     def _checked(self, name: str) -> str:
         text: str = self.cleaned_data[name].replace("\0", "")
@@ -64,7 +66,7 @@ class WordsForm(forms.Form):
     def words(self) -> Words:
         """Return what was typed, if it is allowed; else what holds."""
         source = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
-        return Words(kind=self.wording.name, **{name: source[name] for name in FIELDS})
+        return Words(kind=self.wording.name, **{name: source.get(name, "") for name in FIELDS})
 
 
 @administrator_required

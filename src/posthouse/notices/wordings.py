@@ -31,7 +31,7 @@ class Wording:
     text: str
     """Paragraphs, with empty lines between them."""
     action: str
-    """What the reader can do at the link, as its words."""
+    """What the reader can do at the link, as its words; empty: there is no link in it."""
     variables: Mapping[str, str]
     """Name → an example of its value, for the preview."""
     facts: Mapping[str, str] = field(default_factory=dict)
