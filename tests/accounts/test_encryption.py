@@ -31,7 +31,7 @@ def test_an_administrator_sets_it_and_it_is_written_down(client, admin):
     assert EncryptionRule.in_force().mode == When.ALWAYS
     assert "Packages are encrypted" in Event.objects.get(action="security.encryption").text
     page = client.get(reverse("accounts:security"), secure=True).content
-    assert b'value="always"' in page
+    assert b'value="always" selected' in page
 
 
 @pytest.mark.parametrize("when", ["", "sometimes"])

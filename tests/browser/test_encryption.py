@@ -238,7 +238,7 @@ def test_people_outside_fetch_and_send_encrypted_where_it_is_always_so(
     log_in(admin, paris, "admin")
     admin.goto(f"{paris.address}server/configuration/security")
     check_page(admin)
-    admin.get_by_label("Always: a package that is not encrypted is refused").check()
+    admin.get_by_label("Packages are encrypted").select_option("always")
     admin.get_by_role("button", name="Save encryption").click()
     expect(admin.get_by_text("Encryption at rest was set.")).to_be_visible()
     try:
@@ -248,7 +248,7 @@ def test_people_outside_fetch_and_send_encrypted_where_it_is_always_so(
         own.clear_cookies()
         log_in(admin, paris, "admin")
         admin.goto(f"{paris.address}server/configuration/security")
-        admin.get_by_label("By choice of the sender").check()
+        admin.get_by_label("Packages are encrypted").select_option("choice")
         admin.get_by_role("button", name="Save encryption").click()
         expect(admin.get_by_text("Encryption at rest was set.")).to_be_visible()
 

@@ -26,7 +26,6 @@ class EncryptionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = EncryptionRule
         fields = ["mode"]
-        widgets = {"mode": forms.RadioSelect}
 
 
 class SignInForm(forms.ModelForm):  # type: ignore[type-arg]

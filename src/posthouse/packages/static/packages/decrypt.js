@@ -137,7 +137,7 @@ async function run(name, size, make) {
     row.classList.add("file-failed");
     bar.hidden = true;
     state.textContent = error instanceof Stopped ? "Stopped" : "Failed";
-    if (!(error instanceof Stopped)) say(`${error.message} Nothing that was saved of “${name}” is of use.`);
+    if (!(error instanceof Stopped)) say(`${error.message} Do not use what was saved of “${name}”.`);
   } finally {
     running -= 1;
   }
