@@ -189,3 +189,15 @@ def test_what_comes_by_an_invitation_follows_an_inviter_who_has_moved(eve, invit
     package = Package.objects.get()
     assert package.origin.is_self, "the link leads to the server where it was made"
     assert [delivery.home for delivery in package.deliveries.all()] == [tokyo]
+
+
+def test_by_the_link_an_upload_is_gone_on_with_though_the_last_use_is_gone(eve, invited):
+    invitation, secret = invited
+    Invitation.objects.update(uses_left=1)
+    package = Package.objects.get(pk=send(eve, invitation).json()["package"])
+    page = Client().get(reverse("outside:invited", args=[secret]), secure=True, follow=True)
+    assert page.redirect_chain[-1][0] == reverse("outside:send", args=[invitation.pk])
+    assert reverse("outside:sent", args=[invitation.pk, package.pk]) in page.content.decode()
+    assert 'id="new-package"' not in page.content.decode(), "nothing more can be sent"
+    upload(package)
+    assert Client().get(reverse("outside:invited", args=[secret]), secure=True).status_code == 404

@@ -64,9 +64,18 @@ def good() -> QuerySet[Invitation]:
 
 
 def find(secret: str) -> Invitation | None:
-    """Return the invitation with this secret, if it is good."""
-    found = good().filter(digest=secrets.digest(secret), uses_left__gt=0).first()
-    return found if found and permissions.may(found.inviter, permissions.INVITE) else None
+    """Return the invitation with this secret, if something can be sent with it, or an upload be gone on with."""
+    found = good().filter(digest=secrets.digest(secret)).first()
+    begun = unfinished(found or Invitation(inviter_id=None)).exists()  # asked whatever was found: it takes as long
+    if found is None or not (found.uses_left or begun):
+        return None
+    return found if permissions.may(found.inviter, permissions.INVITE) else None
+
+
+def unfinished(invitation: Invitation) -> QuerySet[Package]:
+    """Return the packages whose upload was begun with an invitation and is not over, newest first."""
+    mine = Package.objects.filter(sender_id=invitation.inviter_id, key__startswith=mark(invitation.pk))
+    return mine.filter(status=Package.Status.UPLOADING).order_by("-created_at")
 
 
 def revoke(invitation: Invitation) -> bool:

@@ -89,7 +89,13 @@ def send(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     if found is None:
         return no_link(request)
     if request.method != "POST":
-        return private(render(request, "outside/send.html", {"invitation": found, "limits": limits}))
+        return private(
+            render(
+                request,
+                "outside/send.html",
+                {"invitation": found, "limits": limits, "unfinished": invitations.unfinished(found)},
+            )
+        )
 
     def take(call: dict[str, Any]) -> Package:
         return invitations.take(found, call["title"], call["note"], call["files"], call["key"], call["envelope"])
