@@ -6,12 +6,14 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.acceptance.servers import RealServer
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, SIZES, address_to, check_page, log_in, throttle
+from tests.browser.memory import watched
 from tests.browser.test_outside import secret
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -19,6 +21,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PASSPHRASE = "seven quiet lighthouses"
 MARK = b"NOBODY ON THE WAY SHALL READ THIS LINE\n"
 MB = 1_000_000
+TRUST = "--ignore-certificate-errors"
+WATCHED = f"--watched={uuid4()}"  # no switch that it knows: by this its processes are found
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def trusting(browser: Browser) -> Iterator[Browser]:
 
     Without that it lets no service worker be, whatever the person in front of it has clicked away.
     """
-    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--ignore-certificate-errors"])
+    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, TRUST, WATCHED])
     yield chromium
     chromium.close()
 
@@ -229,6 +233,30 @@ def test_a_flipped_byte_is_noticed(own: BrowserContext, paris: RealServer, folde
     expect(page.locator("#decrypt-error")).to_contain_text("“plan.txt” is damaged")
     expect(page.locator("#decrypt-files .file-state").first).to_have_text("Failed")
     check_page(page)
+
+
+def test_a_large_file_goes_up_and_comes_down_without_lying_in_memory(
+    own: BrowserContext, paris: RealServer, tmp_path: Path
+) -> None:
+    film = tmp_path / "film.mov"
+    with film.open("wb") as file:
+        file.truncate(600 * MB)
+    page = own.new_page()
+    log_in(page, paris, "alice")
+    compose(page, paris, "Large", "dora")
+    page.set_input_files("#files-input", film)
+    with watched(WATCHED) as up:
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("heading", name="Large", exact=True)).to_be_visible(timeout=120_000)
+    unlock(page)
+    expect(page.get_by_text("Unlocked")).to_be_visible()
+    with watched(WATCHED) as down:
+        with page.expect_download(timeout=120_000) as download:
+            page.get_by_role("link", name="film.mov").click()
+        assert Path(download.value.path()).stat().st_size == film.stat().st_size
+    print(f"up {up.growth / MB:.0f} MB, down {down.growth / MB:.0f} MB more")
+    assert up.growth < 300 * MB
+    assert down.growth < 300 * MB
 
 
 def test_people_outside_fetch_and_send_encrypted_where_it_is_always_so(
