@@ -110,6 +110,7 @@ def test_from_one_browser_to_another_by_way_of_two_servers(
     send(page, "Sealed")
     assert sum(map(len, sent)) > 0
     assert not any(MARK in body or PASSPHRASE.encode() in body for body in sent)
+    expect(page.locator("#package-live")).to_contain_text("Complete", timeout=60_000)
     check_page(page)
 
     theirs = trusting.new_context(viewport=SIZES["desk"])
@@ -240,7 +241,7 @@ def test_a_large_file_goes_up_and_comes_down_without_lying_in_memory(
 ) -> None:
     film = tmp_path / "film.mov"
     with film.open("wb") as file:
-        file.truncate(600 * MB)
+        file.truncate(800 * MB)
     page = own.new_page()
     log_in(page, paris, "alice")
     compose(page, paris, "Large", "dora")
@@ -255,8 +256,9 @@ def test_a_large_file_goes_up_and_comes_down_without_lying_in_memory(
             page.get_by_role("link", name="film.mov").click()
         assert Path(download.value.path()).stat().st_size == film.stat().st_size
     print(f"up {up.growth / MB:.0f} MB, down {down.growth / MB:.0f} MB more")
-    assert up.growth < 300 * MB
-    assert down.growth < 300 * MB
+    # A browser collects its garbage late; what it must not do is to hold the file.
+    assert up.growth < film.stat().st_size / 2
+    assert down.growth < film.stat().st_size / 2
 
 
 def test_people_outside_fetch_and_send_encrypted_where_it_is_always_so(

@@ -27,6 +27,7 @@ from posthouse.packages import drafts, limits
 from posthouse.packages.models import Package
 
 MOST_DAYS, MOST_USES = 90, 100
+NOBODY = UUID(int=0)
 INVITED = wordings.register(
     Wording(
         name="invitation",
@@ -66,7 +67,7 @@ def good() -> QuerySet[Invitation]:
 def find(secret: str) -> Invitation | None:
     """Return the invitation with this secret, if something can be sent with it, or an upload be gone on with."""
     found = good().filter(digest=secrets.digest(secret)).first()
-    begun = unfinished(found or Invitation(inviter_id=None)).exists()  # asked whatever was found: it takes as long
+    begun = unfinished(found or Invitation(inviter_id=NOBODY)).exists()  # asked whatever was found: it takes as long
     if found is None or not (found.uses_left or begun):
         return None
     return found if permissions.may(found.inviter, permissions.INVITE) else None

@@ -29,8 +29,10 @@ export class SealedSource {
     const pieces = [];
     for (let number = Math.floor(start / SEALED); number * SEALED < stop; number += 1) {
       const at = number * SEALED;
-      const record = await this.#record(number);
-      pieces.push(record.subarray(Math.max(0, start - at), Math.min(record.length, stop - at)));
+      for (const [place, piece] of placed(at, await this.#record(number))) {
+        if (place + piece.length <= start || place >= stop) continue;
+        pieces.push(piece.subarray(Math.max(0, start - place), Math.min(piece.length, stop - place)));
+      }
     }
     return { value: new Blob(pieces), done: stop >= this.size };
   }
@@ -40,6 +42,15 @@ export class SealedSource {
   async #record(number) {
     return this.#sealer.seal(number, await pieceOf(this.#file, number));
   }
+}
+
+/** Pieces that follow one another from `at` on, each with its place. */
+function placed(at, pieces) {
+  let place = at;
+  return pieces.map((piece) => {
+    place += piece.length;
+    return [place - piece.length, piece];
+  });
 }
 
 /**

@@ -52,6 +52,7 @@ export async function openPackage(value, passphrase) {
 export class FileSealer {
   #cipher;
   #mac;
+  #said = null; // what a nonce is made of: one buffer for all records, for they are large
 
   constructor(size, cipher, mac) {
     this.size = size;
@@ -78,22 +79,24 @@ export class FileSealer {
 
   /** The nonce of a record: it depends on all that is in it, so no two records ever share one. */
   async nonce(number, piece) {
-    const said = new Uint8Array(16 + piece.length);
-    said.set(this.#place(number));
-    said.set(piece, 16);
-    return new Uint8Array(await subtle.sign("HMAC", this.#mac, said)).slice(0, NONCE);
+    this.#said ??= new Uint8Array(16 + Math.min(RECORD, this.size));
+    this.#said.set(this.#place(number));
+    this.#said.set(piece, 16);
+    // WebCrypto takes its own copy before it returns, so the next record may come while this one is signed.
+    const signed = subtle.sign("HMAC", this.#mac, this.#said.subarray(0, 16 + piece.length));
+    return new Uint8Array(await signed).slice(0, NONCE);
   }
 
-  /** Return a record. The same bytes at the same place make the same record, whenever it is made. */
+  /**
+   * Return a record, in two pieces: its nonce, and the rest. The same bytes at the same place make the same record,
+   * whenever it is made.
+   */
   async seal(number, piece) {
     const { length } = span(number, this.size);
     if (piece.length !== length - EXTRA) throw new RangeError(`Record ${number} cannot have ${piece.length} bytes.`);
     const iv = await this.nonce(number, piece);
     const sealed = await subtle.encrypt({ name: "AES-GCM", iv, additionalData: this.#place(number) }, this.#cipher, piece);
-    const record = new Uint8Array(length);
-    record.set(iv);
-    record.set(new Uint8Array(sealed), NONCE);
-    return record;
+    return [iv, new Uint8Array(sealed)];
   }
 
   /** Return what is in a record, or throw Damaged. */
