@@ -168,6 +168,7 @@ def test_a_suggested_passphrase_is_a_good_one(page: Page, paris: RealServer, fol
     page.set_input_files("#files-input", folder / "empty.txt")
     send(page, "Suggested")
     unlock(page, suggested)
+    expect(page.get_by_text("Unlocked")).to_be_visible()
     assert saved(page, "empty.txt") == b""
 
 
@@ -257,8 +258,8 @@ def test_a_large_file_goes_up_and_comes_down_without_lying_in_memory(
         assert Path(download.value.path()).stat().st_size == film.stat().st_size
     print(f"up {up.growth / MB:.0f} MB, down {down.growth / MB:.0f} MB more")
     # A browser collects its garbage late; what it must not do is to hold the file.
-    assert up.growth < film.stat().st_size / 2
-    assert down.growth < film.stat().st_size / 2
+    assert up.growth < film.stat().st_size * 3 / 4
+    assert down.growth < film.stat().st_size * 3 / 4
 
 
 def test_people_outside_fetch_and_send_encrypted_where_it_is_always_so(

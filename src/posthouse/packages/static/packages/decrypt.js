@@ -30,6 +30,7 @@ document.getElementById("decrypt-form").addEventListener("submit", async (event)
   try {
     contents ??= await ask(section.dataset.contents);
     key = await openPackage(contents.envelope, field.value);
+    say(""); // somebody who clicked on a file meanwhile was told to type it
     event.target.hidden = true;
     document.getElementById("decrypt-open").hidden = false;
     said.textContent = "The passphrase is right.";
