@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def packages(admin: User, alice: User) -> list[Package]:
+    User.objects.filter(pk=alice.pk).update(rows=25)
     return [
         upload(drafts.create(admin, f"Rushes of day {n}", "", ["admin", "alice"], [(f"take{n}.mov", 3)]))
         for n in range(30)
