@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks.figures import MIB
 from benchmarks.pair import Pair, noise
 from benchmarks.relay_rate import limit
-from posthouse.cli.uploads import BODY_TYPE, Upload
+from posthouse.cli.sources import Plain
+from posthouse.cli.uploads import Upload
 
 SIZE = int(os.environ.get("POSTHOUSE_BENCHMARK_MIB", "1024")) * MIB
 RATE = 40e6
-PIECE = 1024 * 1024
 GOAL = 1.15
 
 
@@ -47,13 +47,8 @@ def run(folder: Path) -> Iterator[str]:
 def _send(pair: Pair, source: Path) -> tuple[float, float]:
     """Upload a package at RATE; return the seconds of the upload, and those until it is at the far end."""
     draft = pair.alice.new_package("Bench", ["bob"], {source.name: source})
-    upload = Upload(pair.alice, draft.right, draft.uploads, draft.files[0]["id"], source, 60)
     begin = time.time()
-    url, _ = upload._create()
-    headers = {"Content-Type": BODY_TYPE, "Content-Length": str(SIZE), "Upload-Offset": "0"}
-    upload._checked(
-        "PATCH", url, pair.alice.request("PATCH", url, body=_paced(source), headers=upload.headers | headers)
-    )
+    Upload(pair.alice, draft.right, draft.uploads, draft.files[0]["id"], _Paced(source), 60).run()
     uploaded = time.time() - begin
     outcome = pair.outcome(draft.id)
     if outcome.state != "done":
@@ -61,10 +56,12 @@ def _send(pair: Pair, source: Path) -> tuple[float, float]:
     return uploaded, outcome.ended - begin
 
 
-def _paced(source: Path) -> Iterator[bytes]:
-    begin, sent = time.monotonic(), 0
-    with source.open("rb") as file:
-        while piece := file.read(PIECE):
+class _Paced(Plain):
+    """A file that is read at RATE."""
+
+    def pieces(self, offset: int) -> Iterator[bytes]:
+        begin, sent = time.monotonic(), 0
+        for piece in super().pieces(offset):
             time.sleep(max(0.0, begin + sent / RATE - time.monotonic()))
             yield piece
             sent += len(piece)

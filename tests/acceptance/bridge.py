@@ -58,7 +58,12 @@ def _carry(listener: socket.socket, connect: Callable[[], socket.socket]) -> Non
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                threading.Thread(target=_join, args=(near, connect()), daemon=True).start()
+                try:
+                    far = connect()
+                except OSError:
+                    near.close()  # PostgreSQL is away just now, and will be back
+                else:
+                    threading.Thread(target=_join, args=(near, far), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
 
