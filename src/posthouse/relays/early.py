@@ -88,12 +88,13 @@ def send(job: Job[Relay], far: Far, package: Package) -> bool:
         began = time.monotonic()
         if course.step():
             quiet_since = time.monotonic()
-        elif time.monotonic() - quiet_since > IDLE_SECONDS:
+            continue  # more may have come meanwhile, and a pause could not be made up for
+        if time.monotonic() - quiet_since > IDLE_SECONDS:
             if not leases.defer(job.row, "", timezone.now() + PAUSE, trouble="", attempts=0):
                 raise LostLease
             return False
         # To look at tens of thousands of files takes a while, and a worker must not do nothing else.
-        job.wait(LOOK_SECONDS if course.busy else max(LOOK_SECONDS, 2 * (time.monotonic() - began)))
+        job.wait(max(LOOK_SECONDS, 2 * (time.monotonic() - began)))
 
 
 class _Course:
@@ -103,7 +104,6 @@ class _Course:
         self.job, self.far, self.package = job, far, package
         self.files = list(File.objects.filter(package=package).order_by("number"))
         self.sent = 0
-        self.busy = False
         blobs = incoming.blobs(package.pk)
         names = [blobs[file.number].algorithm if file.number in blobs else _usual() for file in self.files]
         self.algorithms = names
@@ -119,7 +119,6 @@ class _Course:
         blobs = incoming.blobs(self.package.pk)
         here = _parts_of(blobs, self.files)
         ready = sorted(key for key in self.wanted if key[1] in here.get(key[0], ()))
-        self.busy = bool(ready)
         if not ready:
             return False
         known = _known(self.package, self.files, self.algorithms, here)
