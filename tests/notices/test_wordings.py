@@ -21,6 +21,9 @@ __all__ = ["draft"]  # a fixture
 
 PLACE = "/aspera/faspex/server/configuration/mails/"
 KINDS = {
+    "cc-download",
+    "cc-receipt",
+    "cc-upload",
     "digest",
     "in-sync-again",
     "invitation",

@@ -11,8 +11,8 @@ from typing import Any
 from django.dispatch import receiver
 
 from posthouse.accounts.models import User
-from posthouse.notices import outbox
-from posthouse.notices.letters import Letter
+from posthouse.notices import digests, outbox, wordings
+from posthouse.notices.wordings import Wording
 from posthouse.packages import limits, signals
 from posthouse.packages.models import Cc, Delivery, Package
 from posthouse.packages.recipients import Named, barred, look_up, normal
@@ -21,6 +21,41 @@ from posthouse.web import units
 NAMED = 5
 """Recipients whom a letter names; of the others it tells how many they are."""
 Event = Cc.Event
+
+_VARIABLES = {"sender": "Alice", "title": "Rushes of day 12"}
+_FACTS = {"Title": "Rushes of day 12", "From": "Alice, alice@example.com", "Contents": "3 files, 48.3 GB"}
+
+
+def _wording(event: str, title: str, who: str, subject: str, more: Mapping[str, str] | None = None) -> Wording:
+    return wordings.register(
+        Wording(
+            name=f"cc-{event}",
+            title=title,
+            who=f"People whom the sender has named under CC, when {who}.",
+            subject=subject,
+            text="{sender} wanted you to be told of this package. You cannot open it: it was not sent to you.",
+            action="",
+            variables=_VARIABLES | dict(more or {}),
+            facts=_FACTS,
+        )
+    )
+
+
+WORDINGS = {
+    Event.UPLOAD: _wording(
+        Event.UPLOAD, "CC of an upload", "all of a package is uploaded", "{sender} has uploaded “{title}”"
+    ),
+    Event.RECEIPT: _wording(
+        Event.RECEIPT, "CC of a receipt", "a package is there for all its recipients", "“{title}” has arrived"
+    ),
+    Event.DOWNLOAD: _wording(
+        Event.DOWNLOAD,
+        "CC of a download",
+        "a recipient has downloaded all of a package",
+        "{recipient} has downloaded “{title}”",
+        {"recipient": "Bob"},
+    ),
+}
 
 
 def settle(sender: User, wanted: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[Named]], list[str]]:
@@ -53,26 +88,24 @@ def record(package: Package, chosen: Mapping[str, Sequence[Named]]) -> None:
 
 @receiver(signals.package_closed)
 def _uploaded(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
-    _tell(package, Event.UPLOAD, f"{package.sender} has uploaded “{package.title}”")
+    _tell(package, Event.UPLOAD)
 
 
 @receiver(signals.package_received)
 def _received(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001
-    _tell(package, Event.RECEIPT, f"“{package.title}” has arrived")
+    _tell(package, Event.RECEIPT)
 
 
 @receiver(signals.package_fetched)
 def _fetched(sender: Any, delivery: Delivery, whole: bool, **_: Any) -> None:  # noqa: ARG001
     if whole and not delivery.private:
-        subject = f"{delivery.who} has downloaded “{delivery.package.title}”"
-        _tell(delivery.package, Event.DOWNLOAD, subject, about=f"{delivery.pk}:")
+        _tell(delivery.package, Event.DOWNLOAD, about=f"{delivery.pk}:", recipient=delivery.who)
 
 
-def _tell(package: Package, event: str, subject: str, about: str = "") -> None:
+def _tell(package: Package, event: Event, about: str = "", **more: str) -> None:
     copied = list(package.copies.filter(event=event).select_related("user"))
     if not copied:
         return
-    text = f"{package.sender} wanted you to be told of this package. You cannot open it: it was not sent to you."
     facts = {
         "Title": package.title,
         "From": f"{package.sender}, {package.sender.email}",
@@ -80,10 +113,10 @@ def _tell(package: Package, event: str, subject: str, about: str = "") -> None:
     }
     if event != Event.DOWNLOAD:
         facts["To"] = _open_recipients(package)
-    letter = Letter(subject, text, facts)
+    letter = WORDINGS[event].letter({"sender": str(package.sender), "title": package.title, **more}, facts)
     about = f"cc:{event}:{about}{package.pk}"
     users = [one.user for one in copied if one.user and one.user.mails != User.Mails.NONE]
-    outbox.tell(users, about, letter)
+    digests.tell(users, about, letter, letter.title)
     for one in copied:
         if one.email:
             outbox.tell_outside(one.email, about, letter, "")
