@@ -9,14 +9,14 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from posthouse.accounts import naming, passwords, permissions, signals, workgroups
 from posthouse.accounts.lookups import InOrder
-from posthouse.accounts.models import Membership, User
+from posthouse.accounts.models import User
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
@@ -132,25 +132,36 @@ def complete(prefix: str, limit: int, for_user: User) -> list[User]:
         whole = naming.find([prefix]).people
         able = able.filter(pk__in=[person.pk for person in whole.values()])
         prefix = ""
-    near: list[UUID] | None = None
-    if not permissions.may(for_user, permissions.EVERYONE):
-        near = list(workgroups.colleagues_of(for_user)[: FEW + 1])
-        if len(near) > FEW:  # he meets colleagues wherever he looks
-            groups = list(workgroups.of(for_user).order_by().values_list("pk", flat=True))
-            able = able.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), workgroup__in=groups)))
-            near = None
-    if near is not None:
-        return _among(able, set(near), prefix, limit)
-    if not prefix:
-        return list(able[:limit])
+    reaches_all = permissions.may(for_user, permissions.EVERYONE)
+    if not reaches_all and workgroups.colleagues_of(for_user)[: FEW + 1].count() <= FEW:
+        return _among(able, set(workgroups.colleagues_of(for_user)), prefix, limit)
     found: dict[UUID, User] = {}
     for column in COLUMNS:
-        begin_so = able.filter(**{f"{column}__prefix": prefix}).order_by(InOrder(column))
-        for person in begin_so[:limit]:
+        begin_so = able.filter(**{f"{column}__prefix": prefix}).order_by(InOrder(column)) if prefix else able
+        near = begin_so[:limit] if reaches_all else _near(begin_so, for_user, limit)
+        for person in near:
             found.setdefault(person.pk, person)
         if len(found) >= limit:
             break
     return list(found.values())[:limit]
+
+
+def _near(people: QuerySet[User], user: User, limit: int) -> list[User]:
+    """Return the first of these people who share a workgroup with somebody who has many colleagues.
+
+    They are looked for in growing steps: he meets them soon, and no database has to join all people with all places.
+    """
+    found: list[UUID] = []
+    at, step = 0, 8 * limit
+    while len(found) < limit:
+        some = list(people.values_list("pk", flat=True)[at : at + step])
+        near = workgroups.colleagues(user, some)
+        found += [pk for pk in some if pk in near]
+        if len(some) < step:
+            break
+        at, step = at + step, 4 * step
+    chosen = people.in_bulk(found[:limit])
+    return [chosen[pk] for pk in found[:limit] if pk in chosen]
 
 
 def _among(able: QuerySet[User], some: set[UUID], prefix: str, limit: int) -> list[User]:
