@@ -155,7 +155,7 @@ def test_a_preview_shows_who_would_move_and_moves_nobody(run: Run, movers: list[
     facts = told(run, "preview")
     assert (facts["looked_at"], facts["would_move"], facts["moved"]) == (3, 2, 0)
     assert facts["ways"] == [{"from": "paris", "to": "tokyo", "count": 2}]
-    assert facts["moves"][0] == {"user": "ann", "from": "paris", "to": "tokyo", "rule": "A", "moved": False}
+    assert {"user": "ann", "from": "paris", "to": "tokyo", "rule": "A", "moved": False} in facts["moves"]
     assert facts["left_behind"] == [{"count": 1, "what": "sent packages"}]
     assert not User.objects.filter(home=tokyo).exists()
 

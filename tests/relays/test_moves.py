@@ -74,7 +74,7 @@ def test_who_moves_to_the_senders_server_has_it_at_once(send: Send, bob: User, p
 
 def test_a_relay_that_waits_for_a_dead_server_follows_too(send: Send, bob: User, rio: Server) -> None:
     package = send(bob)
-    Relay.objects.update(state="deferred", fence=3, attempts=3, next_try_at=timezone.now())
+    Relay.objects.update(state="deferred", fence=3, attempts=3, next_try_at=timezone.now() - timedelta(seconds=1))
     move(bob, rio)
     moves.follow()
     assert plan(package) == {"rio": "queued"}

@@ -145,7 +145,7 @@ def test_while_a_link_fails_one_worker_tries(send: Send, tokyo: Server) -> None:
         send()
     links.failed(tokyo.pk, "Nothing answers.")
     assert picking.claim("one") is None
-    Link.objects.update(next_try_at=timezone.now())
+    Link.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
     assert claim("one")
     assert picking.claim("two") is None
 
