@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from posthouse.accounts import lockout, resets
+from posthouse.accounts import lockout, own, people, resets
 from posthouse.accounts.models import User
 from posthouse.accounts.reset_models import LinkWish, PasswordLink
 from posthouse.audit.models import Event
@@ -174,6 +174,33 @@ def test_two_who_use_a_link_at_once_set_one_password(client: Client, alice: User
     [secret] = secrets_sent()
     assert resets.choose_here(secret, NEW).user == alice
     assert resets.choose_here(secret, "another good secret").errors == (resets.NOT_GOOD,)
+
+
+@pytest.mark.parametrize("change", ["address", "by an administrator", "by himself", "name"])
+def test_a_link_ends_when_the_address_or_the_password_is_changed_otherwise(
+    client: Client, alice: User, change: str
+) -> None:
+    ask(client, "alice")
+    [secret] = secrets_sent()
+    match change:
+        case "address":
+            alice.email = "alice@right.example"
+            people.save(alice, changed={"email"})
+        case "by an administrator":
+            people.save(alice, "a password that was told", changed=set())
+        case "by himself":
+            own.change(alice, {"present": PASSWORD, "password": "his own new password"})
+        case _:
+            alice.name = "Alice B."
+            people.save(alice, changed={"name"})
+    assert resets.is_good_here(secret) == (change == "name")
+
+
+def test_guesses_at_links_for_packages_do_not_count_here(client: Client, alice: User, monkeypatch) -> None:
+    monkeypatch.setattr(resets, "MOST_WRONG", 3)
+    for number in range(6):
+        client.get(reverse("outside:open", args=[f"guess{number}"]))
+    assert client.get(place("guess")).status_code == 404
 
 
 def test_who_gets_a_new_account_chooses_his_password_by_a_link(client: Client, admin: User, paris: Server) -> None:

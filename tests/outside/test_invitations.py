@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posthouse.accounts.models import User
+from posthouse.accounts.standards import Standard
 from posthouse.audit.models import Event
 from posthouse.homes import behind
 from posthouse.homes.external import homes_of_external
@@ -51,6 +52,16 @@ def test_the_invitation_leads_to_a_page_without_a_secret(client, invited, alice)
     text = answer.content.decode()
     assert "The rushes, please." in text
     assert 'id="to"' not in text, "there is nobody to choose"
+
+
+def test_nothing_is_sent_any_more_to_who_may_not_invite(eve, invited):
+    assert send(eve, invited[0]).status_code == 201
+    Standard.objects.create(role="user", permissions="download upload")
+    refused = send(eve, invited[0], key="k2")
+    assert refused.status_code == 422
+    assert "has ended" in refused.json()["errors"]["files"][0]
+    assert Package.objects.count() == 1
+    assert send(eve, invited[0]).status_code == 201, "what was begun goes on"
 
 
 def test_what_somebody_outside_sends_is_the_inviters(eve, invited, alice):

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posthouse.notices.models import OutgoingMail
-from posthouse.packages import access, drafts, lifecycle, limits, receipts
-from posthouse.packages.models import Delivery, Package
+from posthouse.packages import access, drafts, lifecycle, limits, policies, receipts
+from posthouse.packages.models import Delivery, OutsidePolicy, Package
 from tests.conftest import make_user
 from tests.packages.conftest import upload
 
@@ -116,3 +116,12 @@ def test_an_administrator_is_shown_no_private_recipient_in_the_list_of_all_packa
     assert "Bob" not in content
     client.force_login(alice)
     assert client.get(reverse("packages:sent"), secure=True).content.decode().count("Bob") == 2
+
+
+def test_nobody_outside_is_told_where_nothing_goes_outside(alice, dora, paris):
+    OutsidePolicy.objects.create(allowed=False)
+    with pytest.raises(drafts.Refused) as refused:
+        send(alice, "alice", upload=["dora", "eve@outside.example"])
+    assert refused.value.errors == {"cc": [policies.NOBODY_OUTSIDE]}
+    send(alice, "alice", upload=["dora"])
+    assert len(mails("upload")) == 1

@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from posthouse.accounts import access, passwords, preferences
 from posthouse.accounts.models import User
+from posthouse.accounts.reset_models import end_links
 from posthouse.cluster import calls, servers
 from posthouse.cluster.errors import Broken, CallError, Kind
 from posthouse.cluster.models import Server
@@ -117,6 +118,7 @@ def _set_password(user: User, present: str, new: str) -> None:
         if not same.update(password=encoded, password_at=now):
             raise ValidationError({"present": "Your password was changed elsewhere at this moment. Type that one."})
         passwords.keep_old(user, user.password)
+        end_links(user)
     user.password, user.password_at = encoded, now
 
 

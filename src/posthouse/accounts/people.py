@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from posthouse.accounts import naming, passwords, permissions, signals, workgroups
 from posthouse.accounts.lookups import InOrder
 from posthouse.accounts.models import User
+from posthouse.accounts.reset_models import end_links
 from posthouse.accounts.rules import normal
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
@@ -72,7 +73,8 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
 
     """
     user.full_clean(exclude=["password"])
-    before = "" if user._state.adding else user.password
+    new = user._state.adding
+    before = "" if new else user.password
     fields = None if changed is None else set(changed)
     if password is not None:
         try:
@@ -84,11 +86,13 @@ def save(user: User, password: str | None = None, changed: Collection[str] | Non
         fields = None if fields is None else fields | {"password", "password_at"}
     try:
         with transaction.atomic():
-            if not user._state.adding:
+            if not new:
                 _keep_an_administrator(user)
             user.save(update_fields=fields)
             if password is not None:
                 passwords.keep_old(user, before)
+            if not new and (fields is None or fields & {"password", "email"}):
+                end_links(user)
             if not user.local and (fields is None or fields & RULES_READ):
                 signals.people_changed.send(User, ids={user.pk}, by=by)
                 user.refresh_from_db(fields=["home"])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from posthouse.accounts.models import User
 
 
 class PasswordLink(models.Model):
@@ -25,6 +30,11 @@ class PasswordLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} of {self.user_id}"
+
+
+def end_links(user: User) -> None:
+    """End all links of somebody: his password was set otherwise, or the address to which they went is not his."""
+    PasswordLink.objects.filter(user=user, used_at=None).update(used_at=timezone.now())
 
 
 class LinkWish(models.Model):

@@ -110,7 +110,7 @@ def good(secret: str, address: str) -> bool:
     local = _find(secret) is not None
     keeper = access.keeper()
     found = local or (keeper is not None and bool(_call(keeper, "accounts/choose", {"secret": secret}).get("good")))
-    if not found and lockout.is_too_much(f"link:{address}", MOST_WRONG, HOUR):
+    if not found and lockout.is_too_much(f"choose:{address}", MOST_WRONG, HOUR):
         raise TooMany("Too many links that are not good came from your network. Try again in an hour.")
     return found
 

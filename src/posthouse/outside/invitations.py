@@ -97,7 +97,9 @@ def take(
         return made
     with transaction.atomic():
         left = good().filter(pk=invitation.pk, uses_left__gt=0)
-        if not left.update(uses_left=F("uses_left") - 1, used=F("used") + 1):
+        # Looked at here, too: a browser that has opened the invitation does not open it again for each package.
+        allowed = permissions.may(invitation.inviter, permissions.INVITE)
+        if not allowed or not left.update(uses_left=F("uses_left") - 1, used=F("used") + 1):
             raise drafts.Refused({"files": ["The invitation has ended, or was used up. Ask for a new one."]})
         return drafts.create(
             invitation.inviter,

@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from posthouse.accounts.models import User
 from posthouse.notices import digests, outbox, wordings
 from posthouse.notices.wordings import Wording
-from posthouse.packages import limits, signals
+from posthouse.packages import limits, policies, signals
 from posthouse.packages.models import Cc, Delivery, Package
 from posthouse.packages.recipients import Named, barred, look_up, normal
 from posthouse.web import units
@@ -73,6 +73,8 @@ def settle(sender: User, wanted: Mapping[str, Sequence[str]]) -> tuple[dict[str,
             complaints.append(f"{Event(event).label} names more than {limits.COPIED} people. Name fewer.")
             continue
         chosen[event] = list(found.values())
+    if any(one.user is None for people in chosen.values() for one in people) and not policies.outside().allowed:
+        complaints.append(policies.NOBODY_OUTSIDE)
     users = {one.user.pk: one.user for people in chosen.values() for one in people if one.user}
     return chosen, complaints + barred(sender, list(users.values()))
 
