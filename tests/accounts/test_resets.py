@@ -139,6 +139,14 @@ def test_too_many_guesses_from_one_network_are_refused(client: Client, alice: Us
     for number in range(3):
         assert client.get(place(f"guess{number}")).status_code == 404
     assert client.get(place("guess")).status_code == 503
+    ask(client, "alice")
+    [secret] = secrets_sent()
+    monkeypatch.setattr(resets, "_find", lambda *_: pytest.fail("it was looked at"))
+    assert client.get(place(secret)).status_code == 503
+    monkeypatch.undo()
+    assert client.get(place(secret), REMOTE_ADDR="192.0.2.7").status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=5)):
+        assert client.get(place(secret)).status_code == 200
 
 
 @pytest.mark.parametrize(

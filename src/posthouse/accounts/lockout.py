@@ -101,14 +101,24 @@ def forget_old() -> int:
 
 def is_too_much(key: str, limit: int, pause: timedelta) -> bool:
     """Count something that comes from an address, `what:address`, and return whether that is more than the limit."""
-    what, _, address = key.partition(":")
     with transaction.atomic():
-        return _count(f"{what}:{networks.site(address)}", limit, pause)
+        return _count(_of_what(key), limit, pause)
+
+
+def was_too_much(key: str, pause: timedelta) -> bool:
+    """Return whether what `is_too_much` counts has passed its limit, and the pause is not over; count nothing."""
+    now = timezone.now()
+    return Attempts.objects.filter(key=_of_what(key), until__gt=now, until__lte=now + pause).exists()
 
 
 def of_login(login: str) -> str:
     """Return the key of a user name, whatever its case and length."""
     return f"login:{hashlib.sha256(normal(login).casefold().encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _of_what(key: str) -> str:
+    what, _, address = key.partition(":")
+    return f"{what}:{networks.site(address)}"
 
 
 def _of_address(address: str) -> str:

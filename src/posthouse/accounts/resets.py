@@ -107,11 +107,15 @@ def give(user: User, purpose: str) -> None:
 
 def good(secret: str, address: str) -> bool:
     """Return whether a link is good. Raises TooMany and NotAsked."""
+    key = f"choose:{address}"
+    too_many = "Too many links that are not good came from your network. Try again in an hour."
+    if lockout.was_too_much(key, HOUR):
+        raise TooMany(too_many)  # before the master is asked: whoever guesses here takes none of its time
     local = _find(secret) is not None
     keeper = access.keeper()
     found = local or (keeper is not None and bool(_call(keeper, "accounts/choose", {"secret": secret}).get("good")))
-    if not found and lockout.is_too_much(f"choose:{address}", MOST_WRONG, HOUR):
-        raise TooMany("Too many links that are not good came from your network. Try again in an hour.")
+    if not found and lockout.is_too_much(key, MOST_WRONG, HOUR):
+        raise TooMany(too_many)
     return found
 
 
