@@ -12,9 +12,10 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster.errors import Kind, Refused
 from posthouse.cluster.models import Server
+from posthouse.jobs.leases import LostLease
 from posthouse.packages import drafts, lifecycle
 from posthouse.packages.models import Package
-from posthouse.relays import early, sender, wire
+from posthouse.relays import early, queue, sender, telling, wire
 from posthouse.relays.models import Arrival, Relay, RelayLimits
 from posthouse.relays.sending import Sending
 from posthouse.relays.wire import Gap, Outlined, Standing
@@ -258,6 +259,107 @@ def test_recipients_who_moved_during_the_upload_get_it_where_they_live(
     assert Relay.objects.get(destination=rio).early is False
     assert Relay.objects.get(destination=tokyo).cancelled_by
     assert Relay.objects.get(destination=tokyo).state == "failed", "at once: nothing had travelled"
+
+
+def test_who_is_left_by_all_his_recipients_has_no_say_in_what_becomes_of_the_package(
+    uploading: Callable[..., Uploading], bob: User, rio: Server, tokyo: Server
+) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    sender.run(claim(), EarlyFar())  # so that tokyo must be told to forget it
+    User.objects.filter(pk=bob.pk).update(home=rio)
+    upload.end()
+    far = {tokyo.pk: EarlyFar(), rio.pk: EarlyFar()}
+    for _ in range(2):
+        job = claim()
+        sender.run(job, lambda server, *_: far[server.pk])
+    states = {relay.destination_id: relay.state for relay in Relay.objects.all()}
+    assert states == {tokyo.pk: "failed", rio.pk: "done"}
+    assert far[tokyo.pk].calls == ["withdraw"]
+    assert Package.objects.get().status == "complete"
+
+
+def test_a_package_whose_last_recipients_moved_here_is_complete(
+    uploading: Callable[..., Uploading], bob: User, here: Server
+) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    User.objects.filter(pk=bob.pk).update(home=here)
+    upload.end()
+    assert Relay.objects.get().state == "failed"
+    assert Package.objects.get().status == "complete"
+
+
+def test_what_was_cancelled_during_the_upload_shows_at_its_end(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    assert queue.cancel(Relay.objects.get(), "Alice")
+    assert Package.objects.get().status == "uploading"
+    upload.end()
+    assert Relay.objects.get().state == "failed", "Alice does not want it"
+    assert Package.objects.get().status == "error"
+    assert queue.retry(Relay.objects.get())
+    sender.run(claim(), EarlyFar())
+    assert Package.objects.get().status == "complete"
+
+
+def test_a_relay_of_a_package_that_was_given_up_ends_again_when_it_is_retried(
+    uploading: Callable[..., Uploading],
+) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    assert lifecycle.give_up(upload.package, "Alice discarded it.")
+    assert queue.retry(Relay.objects.get())
+    far = EarlyFar()
+    with pytest.raises(LostLease):
+        sender.run(claim(), far)
+    assert far.calls == [], "nothing is begun there"
+    sender.run(claim(), far)
+    assert (Relay.objects.get().state, far.calls) == ("failed", ["withdraw"])
+    assert Package.objects.get().status == "error"
+
+
+def test_a_relay_that_fails_after_the_upload_is_told_though_it_began_before(
+    uploading: Callable[..., Uploading], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(telling, "failed", lambda relay, error: told.append(error))
+    upload = uploading()
+    upload.come(0, 1)
+    early.begin()
+    far = EarlyFar()
+    far.errors["manifest"] = Refused(422, "No.", Kind.PERMANENT)
+    ended: list[bool] = []
+
+    def sent() -> None:
+        if not ended:
+            ended.append(True)
+            upload.end()
+            connections.close_all()
+
+    far.on["part"] = sent
+    sender.run(claim(), far)
+    assert Relay.objects.get().state == "failed"
+    assert told == ["No."]
+
+
+def test_a_relay_that_a_worker_takes_at_the_moment_of_its_cancellation_is_cancelled(
+    uploading: Callable[..., Uploading],
+) -> None:
+    upload = uploading()
+    upload.come(0, 0)
+    early.begin()
+    seen = Relay.objects.get()
+    claim()
+    assert queue.cancel(seen, "Alice")
+    far = EarlyFar()
+    sender.run(claim(), far)
+    assert (Relay.objects.get().state, far.calls) == ("failed", ["withdraw"])
+    assert not queue.cancel(seen, "Alice")
 
 
 def test_runs_of_parts_are_told_as_gaps() -> None:

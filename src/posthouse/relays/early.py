@@ -55,7 +55,9 @@ def begin() -> int:
     if not throttle.limits().cut_through:
         return 0
     uploading = Package.objects.filter(status=Package.Status.UPLOADING, origin__is_self=True, size__gte=LEAST)
-    new = uploading.filter(~Exists(Relay.objects.filter(package=OuterRef("pk")))).order_by("-updated_at")[:BATCH]
+    leaves = Exists(Delivery.objects.filter(package=OuterRef("pk"), home__is_self=False))
+    planned = Exists(Relay.objects.filter(package=OuterRef("pk")))
+    new = uploading.filter(leaves, ~planned).order_by("-updated_at")[:BATCH]
     begun = 0
     for package in new:
         away = Delivery.objects.filter(package=package, home__is_self=False).order_by()
@@ -76,15 +78,22 @@ def _something_came(package: Package) -> bool:
 
 def send(job: Job[Relay], far: Far, package: Package) -> bool:
     """Send what comes until the package is closed, and return True; False when the relay was put aside meanwhile."""
-    course = _Course(job, far, package)
+    course: _Course | None = None
     quiet_since = time.monotonic()
     while True:
         now = Package.objects.filter(pk=package.pk).first()
-        if now is None or (now.closed_at is None and now.status != Package.Status.UPLOADING):
-            raise LostLease  # it was given up: whoever takes the relay next tells the far side
+        if now is None:
+            raise LostLease
         if now.closed_at is not None:
-            log.info("sent during the upload", relay=str(job.row.pk), bytes=course.sent)
+            log.info("sent during the upload", relay=str(job.row.pk), bytes=course.sent if course else 0)
             return True
+        if now.status != Package.Status.UPLOADING:
+            # It was given up: whoever takes the relay next tells the far side. Again, for somebody may have retried it.
+            queue.give_up(now)
+            raise LostLease
+        if course is None:
+            course = _Course(job, far, package)
+            quiet_since = time.monotonic()
         began = time.monotonic()
         if course.step():
             quiet_since = time.monotonic()

@@ -30,6 +30,8 @@ log = structlog.get_logger("posthouse.relays")
 ENDED = (State.DONE, State.FAILED)
 GOING = (State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD)
 CANCELLED, REMOVED, LIFETIME = "cancelled", "removed", "lifetime"
+FOR_NOBODY = "this server, for nobody whom it is for lives there any more"
+"""Who cancels relays that began during the upload, and of which the recipients have moved since."""
 BATCH = 500
 
 
@@ -40,8 +42,8 @@ def enqueue(package: Package) -> None:
     """
     away = Delivery.objects.filter(package=package, home__is_self=False).order_by()
     homes = set(away.values_list("home", flat=True).distinct())
-    _confirm(package, homes)
     add(package, homes)
+    _confirm(package, homes)
 
 
 def add(package: Package, destinations: Iterable[UUID], *, early: bool = False) -> None:
@@ -72,14 +74,19 @@ def add(package: Package, destinations: Iterable[UUID], *, early: bool = False) 
 
 
 def _confirm(package: Package, homes: Collection[UUID]) -> None:
-    """Let the relays that began during the upload go on to the end, whatever befell them; and end those to nobody."""
+    """Let the relays that began during the upload go on to the end, whatever befell them; and end those to nobody.
+
+    What somebody has cancelled stays so, and shows in the package's status from now on.
+    """
     begun = Relay.objects.filter(package=package, early=True)
-    for relay in begun.exclude(destination__in=homes):
-        cancel(relay, "this server, for nobody whom it is for lives there any more")
     kept = begun.filter(destination__in=homes, cancelled_by="")
     leases.requeue(kept.filter(state__in=(State.DEFERRED, State.FAILED), held_by=""))
     kept.update(since=timezone.now(), size=package.size)
-    begun.update(early=False)
+    left = list(begun.exclude(destination__in=homes))
+    if begun.update(early=False):
+        for relay in left:
+            cancel(relay, FOR_NOBODY)
+        settle(package.pk)
 
 
 def give_up(package: Package) -> None:
@@ -129,8 +136,10 @@ def cancel(relay: Relay, who: str) -> bool:
     The worker that runs it loses it, and the next one tells the far side to forget what has arrived. A far side that
     knows nothing of it, or that cannot be reached now, is not waited for: it forgets by itself, in time.
     """
-    if relay.fence == 0 or links.in_trouble([relay.destination_id]):
-        return _end_at_once(relay, cancelled(who), cancelled_by=who, trouble=CANCELLED)
+    at_once = relay.fence == 0 or links.in_trouble([relay.destination_id])
+    if at_once and _end_at_once(relay, cancelled(who), cancelled_by=who, trouble=CANCELLED):
+        return True
+    # Also when a worker has taken it at this moment.
     return take_from_worker(relay, rank=0, attempts=0, cancelled_by=who, held_by="")
 
 
@@ -202,11 +211,13 @@ def cancelled(who: str) -> str:
 def settle(package_id: UUID) -> None:
     """Give the package the status that its relays amount to (R60, R61, R62). Call it where the package is locked.
 
-    While it is being uploaded, or when that was given up, they have no say.
+    While it is being uploaded, or when that was given up, they have no say. Nor has one to a server where none of the
+    recipients lives any more.
     """
     if Package.objects.filter(pk=package_id, closed_at=None).exists():
         return
-    relays = list(Relay.objects.filter(package=package_id).values_list("state", "destination__name", "last_error"))
+    wanted = Relay.objects.filter(package=package_id).exclude(cancelled_by=FOR_NOBODY)
+    relays = list(wanted.values_list("state", "destination__name", "last_error"))
     failures = [f"{server}: {error}" for state, server, error in relays if state == State.FAILED]
     if failures:
         status = Status.ERROR
@@ -245,9 +256,9 @@ def _end_at_once(relay: Relay, reason: str, **fields: object) -> bool:
 def _tell(relay: Relay, error: str) -> None:
     """Tell people that a relay has failed. Whoever cancelled one knows it, and its page says it to the others.
 
-    One that failed during the upload is tried again at its end.
+    One that failed during the upload is tried again at its end; that may have come since the worker took the relay.
     """
-    if not relay.cancelled_by and not relay.early:
+    if not relay.cancelled_by and not Relay.objects.filter(pk=relay.pk, early=True).exists():
         telling.failed(relay, error)
 
 

@@ -80,6 +80,7 @@ def _send(job: Job[Relay], far: Far) -> None:
         if not early.send(job, far, package):
             return
         package.refresh_from_db()
+        relay.refresh_from_db(fields=("early", "since"))  # its lifetime begins at the end of the upload
     read = Reading(package)
 
     def progress(done: int) -> None:
