@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
 
 import pytest
 
-from posthouse.cluster.errors import CallError
+from posthouse.cluster.errors import CallError, Refusal
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
 from posthouse.lib.ids import uuid7
 from posthouse.packages import ending
+from posthouse.packages import manifest as manifests
 from posthouse.packages.models import Package
-from posthouse.relays import known
-from posthouse.relays.models import Relay
+from posthouse.relays import intake, known
+from posthouse.relays.models import Arrival, Relay
 from posthouse.store import blobs
 from posthouse.store.models import Blob
+from posthouse.store.records import Piece
 from tests.relays.conftest import PART, Tokyo, Wire, arrived
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,3 +129,38 @@ def test_a_server_that_dies_while_it_links_bytes_never_writes_into_those_of_anot
     second.contents = good
     second.send(fence=3)
     assert arrived(second.manifest.package) == arrived(first.manifest.package) == good
+
+
+def test_nobody_writes_a_part_while_bytes_are_linked(
+    tokyo_sends: Send, line: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tokyo_sends(*SIZES)
+    first.send()
+    second = again(first)
+    real, refused = known.many.record, []
+
+    def record(pieces: Mapping[UUID, Iterable[Piece]]) -> None:
+        for blob in Blob.objects.filter(pk__in=pieces):
+            with pytest.raises(Refusal, match="still sending") as refusal:
+                intake.lock_part(blob, 0)
+            refused.append(refusal.value.code)
+        real(pieces)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(known.many, "record", record)
+        second.far().offer(second.manifest.package, second.manifest.size)
+        second.far().manifest(manifests.dumps(second.manifest))
+    assert refused == ["locked", "locked"]
+    second.send()
+    assert arrived(second.manifest.package) == first.contents
+
+
+def test_a_file_of_which_somebody_sends_a_part_already_is_not_linked(tokyo_sends: Send, line: Wire) -> None:
+    first = tokyo_sends(*SIZES)
+    first.send()
+    twin = Blob.objects.get(size=SIZES[0])
+    blob = blobs.create(SIZES[0])
+    lock = intake.lock_part(blob, 1)
+    assert not known._adopt(Arrival.objects.get(), first.manifest.files[0], blob, twin)
+    os.close(lock)
+    assert blobs.local().length(blob.pk) == 0

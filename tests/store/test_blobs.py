@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from blake3 import blake3
@@ -226,3 +228,22 @@ def test_after_a_failed_sync_nothing_more_is_believed() -> None:
     writer.close()
     for descriptor in (read_end, write_end, kept):
         os.close(descriptor)
+
+
+def test_of_many_who_find_a_file_with_two_names_each_writes_to_the_one_that_stays() -> None:
+    twin, blob = blobs.create(len(DATA)), blobs.create(len(DATA))
+    for _ in range(20):
+        blobs.local().link(twin.id, blob.id)
+        barrier = threading.Barrier(8)
+
+        def begin(barrier: threading.Barrier = barrier) -> int:
+            barrier.wait()
+            return blobs.local().open_alone(blob.id)
+
+        with ThreadPoolExecutor(8) as pool:
+            opened = [future.result() for future in [pool.submit(begin) for _ in range(8)]]
+        inodes = {os.fstat(descriptor).st_ino for descriptor in opened}
+        for descriptor in opened:
+            os.close(descriptor)
+        assert inodes == {blobs.local().path(blob.id).stat().st_ino}
+        assert inodes != {blobs.local().path(twin.id).stat().st_ino}

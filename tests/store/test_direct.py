@@ -93,7 +93,16 @@ def test_buffers_are_used_again() -> None:
     for _ in range(3):
         with blobs.writer(blob, 0, bulk=True) as writer:
             writer.write(bytes(10))
+            writer.flush()
         assert len(direct._free) == 1
+
+
+def test_the_buffer_of_a_write_that_was_broken_off_is_nobody_elses() -> None:
+    direct._free.clear()
+    blob = blobs.create(2 * MIB)
+    with blobs.writer(blob, 0, bulk=True) as writer:
+        writer.write(bytes(10))
+    assert not direct._free, "its thread may not have ended"
 
 
 def test_a_full_disk_is_told_as_that(tmp_path: Path, settings: object, monkeypatch: pytest.MonkeyPatch) -> None:

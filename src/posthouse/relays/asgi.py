@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
@@ -200,7 +201,9 @@ async def _to_its_end(function: Callable[P, T], /, *args: P.args, **kwargs: P.kw
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait([work])
+        while not work.done():  # however often it is cancelled
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
         raise
 
 

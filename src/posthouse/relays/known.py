@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from uuid import UUID
 
 import structlog
@@ -23,14 +24,15 @@ from posthouse.jobs.models import State
 from posthouse.packages.manifest import Manifest, ManifestFile
 from posthouse.packages.models import File, Package
 from posthouse.relays.models import Arrival, Relay
-from posthouse.store import blobs, digests, many, parts
-from posthouse.store.errors import StoreError
+from posthouse.store import blobs, digests, disk, locks, many, parts
+from posthouse.store.errors import BlobMissing, StoreError
 from posthouse.store.models import Blob
 from posthouse.store.records import Piece
 
 LEAST = 256 * 1024
 """Smaller files travel: to look for each of them costs as much."""
 BATCH = 200
+LOCK_SECONDS = 0.2
 BUDGET_SECONDS = 30.0
 """The sender waits meanwhile. What was not compared by then travels."""
 
@@ -91,14 +93,27 @@ def _is(blob: Blob, file: ManifestFile) -> bool:
 
 
 def _adopt(arrival: Arrival, file: ManifestFile, blob: Blob, twin: Blob) -> bool:
-    """Let a blob be what its twin is."""
+    """Let a blob be what its twin is, unless somebody is sending parts of it.
+
+    Until that is recorded nobody may write a part, neither to the blob's own file nor to the twin's: a file of two
+    names of which nothing is recorded would be taken for a broken attempt, and replaced by an empty one.
+    """
+    with ExitStack() as held:
+        try:
+            for name in (blob.id, twin.id):
+                with suppress(BlobMissing):  # a small file is made when its bytes come
+                    opened = held.enter_context(disk.closing(blobs.local().open(name, write=True)))
+                    locks.hold(opened, 0, file.size, LOCK_SECONDS)
+            blobs.local().link(twin.id, blob.id)
+        except StoreError as error:
+            log.info("bytes could not be linked", blob=str(twin.pk), error=str(error))  # another file system, perhaps
+            return False
+        return _record(arrival, file, blob)
+
+
+def _record(arrival: Arrival, file: ManifestFile, blob: Blob) -> bool:
     from posthouse.relays import receiver  # it asks this module
 
-    try:
-        blobs.local().link(twin.id, blob.id)
-    except StoreError as error:
-        log.info("bytes could not be linked", blob=str(twin.pk), error=str(error))  # another file system, perhaps
-        return False
     pieces = [
         Piece(number, parts.span(number, file.size, file.part_size)[1], part.digest, part.crc32)
         for number, part in enumerate(file.parts)

@@ -34,6 +34,7 @@ class Direct:
         self._usual = usual
         self._offset = offset
         self._held = 0
+        self._over = False
         try:
             self._buffer = _free.pop()
         except IndexError:
@@ -57,13 +58,15 @@ class Direct:
         if self._held:
             disk.write_at(self._usual, [self._buffer[: self._held]], self._offset)
             self._held = 0
+        self._over = True
 
     def close(self) -> None:
-        """Stop, and let others have the buffer."""
+        """Stop, and let others have the buffer: if all was written, for only then nobody can still be at it."""
         if self._direct is not None:
             os.close(self._direct)
             self._direct = None
-            _free.append(self._buffer)
+            if self._over:
+                _free.append(self._buffer)
 
     def _drain(self, size: int) -> None:
         """Write the first bytes of the buffer, and move what is behind them to its beginning."""

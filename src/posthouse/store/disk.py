@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -84,7 +85,7 @@ class Disk:
             except FileNotFoundError:
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 descriptor = os.open(path, flags, 0o600)
-        if os.fstat(descriptor).st_nlink == 1:
+        if _is_alone(descriptor, path):
             return descriptor
         os.close(descriptor)
         return self.open_alone(blob)
@@ -93,20 +94,22 @@ class Disk:
         """Return a descriptor for writing, of a file that is this blob's only. Raises StoreError.
 
         A server that died while it linked bytes to a blob has recorded nothing of them: the blob gets an empty file
-        again, for what is written now must not go into another one's.
+        again, for what is written now must not go into another one's. Of several at once, one makes it for all:
+        what is written to a file that is replaced would be lost.
         """
-        descriptor = self.open(blob, write=True)
-        if os.fstat(descriptor).st_nlink == 1:
-            return descriptor
-        os.close(descriptor)
         path = self.path(blob)
         name = path.with_name(f"{path.name}.new")
-        with in_words():
-            name.unlink(missing_ok=True)
-            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            name.replace(path)
-            _sync_folder(path.parent)
-        return descriptor
+        while True:
+            descriptor = self.open(blob, write=True)
+            if _is_alone(descriptor, path):
+                return descriptor
+            with closing(descriptor), in_words():
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    name.unlink(missing_ok=True)
+                    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+                    name.replace(path)
+                    _sync_folder(path.parent)
 
     def length(self, blob: UUID) -> int:
         """Return the bytes that the file reaches to; some before its end may never have been written."""
@@ -130,7 +133,8 @@ class Disk:
             name.unlink(missing_ok=True)
             name.hardlink_to(self.path(blob))
             name.replace(path)
-            _sync_folder(path.parent)
+            for folder in (path.parent, self.root):
+                _sync_folder(folder)
 
     def files(self, folder: int) -> Iterator[tuple[UUID, os.stat_result]]:
         """Yield the blobs that lie in one of the folders (from 0 to FOLDERS - 1), with what is known of their files.
@@ -205,6 +209,14 @@ def closing(descriptor: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_alone(descriptor: int, path: Path) -> bool:
+    """Whether an open file has this name and no other. It may have lost the name since it was opened by it."""
+    opened = os.fstat(descriptor)
+    with suppress(FileNotFoundError):
+        return opened.st_nlink == 1 and os.path.samestat(opened, path.stat())
+    return False
 
 
 def _sync_folder(folder: Path) -> None:
