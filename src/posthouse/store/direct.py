@@ -7,7 +7,6 @@ out of the cache what the server works with. File systems without O_DIRECT get w
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
 from collections import deque
@@ -84,6 +83,6 @@ class Direct:
         try:
             return os.pwrite(self._direct, data, offset)
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno not in disk.NO_DIRECT:
                 raise
             return os.pwrite(self._usual, data, offset)  # it wants another alignment, or has no direct writes at all

@@ -24,6 +24,8 @@ PIECES = 1024
 RESERVE = 1024**3
 RESERVE_SHARE = 50
 FOLDERS = 256
+# What file systems without O_DIRECT answer, when a file is opened or later; EINVAL also for an alignment they refuse.
+NO_DIRECT = {errno.EINVAL, errno.EOPNOTSUPP}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -68,7 +70,7 @@ class Disk:
             with in_words():
                 return os.open(self.path(blob), os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
         except StoreBroken as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EINVAL:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in NO_DIRECT:
                 return None
             raise
 
