@@ -120,6 +120,7 @@ def test_from_one_browser_to_another_by_way_of_two_servers(
     log_in(page, tokyo, "bob")
     expect(page.get_by_role("link", name="Sealed")).to_be_visible(timeout=60_000)
     page.get_by_role("link", name="Sealed").click()
+    expect(page.get_by_role("button", name="Unlock")).to_be_enabled()
     page.get_by_role("link", name="film.mov").click()
     expect(page.get_by_text("Type the passphrase first")).to_be_visible()
     unlock(page, "seven quiet lighthouse")

@@ -22,9 +22,11 @@ function say(words) {
   problem.hidden = !words;
 }
 
-document.getElementById("decrypt-form").addEventListener("submit", async (event) => {
+const form = document.getElementById("decrypt-form");
+const button = form.querySelector("button");
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = event.target.querySelector("button");
   button.disabled = true;
   say("");
   try {
@@ -46,6 +48,8 @@ document.getElementById("decrypt-form").addEventListener("submit", async (event)
     button.disabled = false;
   }
 });
+
+button.disabled = false; // before that nobody would have answered
 
 field.addEventListener("input", () => field.removeAttribute("aria-invalid"));
 
