@@ -24,7 +24,7 @@ from posthouse.cluster.models import Server
 
 COLUMNS = ("login", "name", "email")
 """By what people are found, in this order."""
-FEW = 2_000
+FEW = 5_000
 """Places in workgroups, up to which the people in them are listed rather than looked for."""
 RULES_READ = frozenset({"login", "email", "directory", "local", "home", "home_by_hand"})
 """The fields of an account by which it is decided where somebody lives."""
