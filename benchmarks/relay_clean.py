@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -46,8 +47,7 @@ def _lines(folder: Path, way: str, pair: Pair, peers: Peers) -> Iterator[tuple[s
     if "large" in WANTED:
         source = noise(folder / f"{way}.bin", SIZE)
         others: dict[str, Callable[[], float]] = {
-            name: lambda command=command: peers.bring(command, source)  # type: ignore[misc]
-            for name, command in peers.one_file().items()
+            name: partial(peers.bring, command, source) for name, command in peers.one_file().items()
         }
         yield _compare(f"relay-clean {way}, one file of {SIZE // MIB} MiB", pair, {source.name: source}, others)
         source.unlink()

@@ -57,7 +57,7 @@ def test_evil_names_titles_and_notes_are_text_in_every_mail(eve: User, paris) ->
     Delivery.objects.update(available_at=timezone.now() - telling.SOON)
     telling.tell_of_end()
     invitations.invite(eve, "out@example.com", EVIL * 1000, 3, 1)
-    passwords.welcome(User, user=eve)
+    passwords.welcome(user=eve)
     assert OutgoingMail.objects.count() == 5
     for mail in OutgoingMail.objects.all():
         harmless(mail.html)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
-from posthouse.accounts.security import PasswordRules
 from posthouse.cluster import pairing, servers, testing
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
-from posthouse.sync import automatic, batches, digest, feed, runs, sending
+from posthouse.sync import automatic, digest, feed, runs, sending
 from posthouse.sync.models import Copy, Rhythm, Run
 from posthouse.sync.shared import SHARED
 from tests.cluster.far import Far
@@ -23,14 +20,6 @@ from tests.sync.work import ALL, copy_of, people, sync
 
 DIGEST = "from posthouse.sync import digest\nresult = digest.afresh()"
 CHANGE = "from posthouse.sync.models import Received\nresult = Received.objects.get().change"
-
-
-@pytest.fixture
-def crowd(slave: Server) -> Server:
-    """The slave, and accounts on the master."""
-    make_user("alice", servers.this())
-    make_user("bob", slave)
-    return slave
 
 
 def test_the_first_sync_copies_everything_and_ends_in_ok(crowd: Server, far: Far) -> None:
@@ -46,32 +35,6 @@ def test_the_first_sync_copies_everything_and_ends_in_ok(crowd: Server, far: Far
     assert (row.added, row.removed, row.repaired) == (2, 1, False)
     assert row.sent == row.total == 4
     assert row.bytes > 0
-
-
-def test_with_a_sync_both_sides_tell_of_their_seats(crowd: Server, far: Far) -> None:
-    """R7."""
-    far.run(
-        "from django.test import Client\nfrom posthouse.accounts.models import User\n"
-        "Client().force_login(User.objects.get(login='ken'))"
-    )
-    sync(crowd)
-    crowd.refresh_from_db()
-    assert crowd.seats == {"used": 1, "limit": None}
-    assert far.run("from posthouse.cluster.models import Server\nresult = Server.objects.get(name='paris').seats") == {
-        "used": 0,
-        "limit": None,
-    }
-
-
-def test_the_rules_for_passwords_are_copied_and_what_is_not_set_is_not_kept(crowd: Server, far: Far) -> None:
-    """M4."""
-    look = "from posthouse.accounts.security import PasswordRules\nresult = PasswordRules.in_force().least"
-    far.run("from posthouse.accounts.security import PasswordRules\nPasswordRules.objects.create(least=33)")
-    sync(crowd)
-    assert far.run(look) == 10
-    PasswordRules.objects.create(least=14)
-    sync(crowd)
-    assert far.run(look) == 14
 
 
 def test_a_slave_without_a_licence_says_so(crowd: Server, far: Far) -> None:
@@ -325,86 +288,3 @@ def test_a_removed_server_ends_its_syncs(crowd: Server) -> None:
     assert (row.state, row.last_error) == (State.FAILED, "tokyo was removed from the cluster.")
     with pytest.raises(runs.NotPossible, match="is not the master"):
         runs.start(crowd)
-
-
-def test_slaves_learn_of_one_another_and_of_removals(crowd: Server, far: Far) -> None:
-    rio = Server.objects.create(name="rio", host="rio.example", role=Server.Role.SLAVE, keys=["A" * 43 + "="])
-    sync(crowd)
-    code = (
-        "from posthouse.cluster.models import Server\n"
-        "rio = Server.objects.get(name='rio')\n"
-        "result = [str(rio.id), rio.keys, bool(rio.removed_at)]"
-    )
-    assert far.run(code) == [str(rio.id), rio.keys, False]
-    Server.objects.filter(pk=rio.pk).update(removed_at=timezone.now())
-    sync(crowd)
-    assert far.run(code)[2] is True
-
-
-def test_the_slave_knows_itself_after_a_sync(crowd: Server, far: Far) -> None:
-    Server.objects.filter(pk=crowd.pk).update(name="Tokio", alternate_address="10.0.0.1")
-    sync(crowd)
-    code = (
-        "from posthouse.cluster import servers\n"
-        "this = servers.ensure_this()\n"
-        "result = [str(this.id), this.name, this.alternate_address]"
-    )
-    assert far.run(code) == [str(crowd.id), "Tokio", "10.0.0.1"]
-
-
-HEAD = {"rows": {}, "gone": {}, "kind": "", "range": None, "buckets": [], "after": 0, "upto": 0, "proof": ""}
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        [],
-        {},
-        HEAD | {"rows": {"users": 1}},
-        HEAD | {"rows": {"users": -1}},
-        HEAD | {"rows": {"users": "x"}},
-        HEAD | {"gone": {"users": ["1; DROP"]}},
-        HEAD | {"gone": {"users": 3}},
-        HEAD | {"upto": -1},
-        HEAD | {"range": ["x", "", 1]},
-        HEAD | {"buckets": ["zzz"]},
-        HEAD | {"proof": None},
-    ],
-)
-def test_what_is_no_batch_is_refused(document: Any) -> None:
-    with pytest.raises(batches.BatchError):
-        batches.loads(batches.pack(document))
-
-
-@pytest.mark.parametrize("data", [b"", b"x", zlib.compress(b"\xff"), batches.pack(HEAD)[:-1]])
-def test_what_is_cut_short_is_refused(data: bytes) -> None:
-    with pytest.raises(batches.BatchError):
-        batches.loads(data)
-
-
-def test_a_batch_survives_the_way_and_a_bomb_does_not() -> None:
-    key = "0" * 32
-    batch = batches.Batch(
-        {"servers": [], "users": ["ä\t\\N", "b"]},
-        {"users": [key]},
-        kind="users",
-        range=batches.Range("", key, 7),
-        buckets=("00af",),
-        after=3,
-        upto=9,
-        proof="x",
-    )
-    assert batches.loads(batches.dumps(batch)) == batch
-    with pytest.raises(batches.BatchError):
-        batches.loads(zlib.compress(b" " * (batches.LIMIT + 1)))
-
-
-def test_whether_packages_are_encrypted_is_copied(crowd: Server, far: Far) -> None:
-    """M4."""
-    look = "from posthouse.accounts.encryption import EncryptionRule\nresult = EncryptionRule.in_force().mode"
-    far.run("from posthouse.accounts.encryption import EncryptionRule\nEncryptionRule.objects.create(mode='never')")
-    sync(crowd)
-    assert far.run(look) == "choice"
-    EncryptionRule.objects.create(mode="always")
-    sync(crowd)
-    assert far.run(look) == "always"

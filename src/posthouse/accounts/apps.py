@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models import CharField
 
 
 class AccountsConfig(AppConfig):
@@ -12,11 +13,12 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the prefix search known, and have old sessions deleted each hour."""
-        from posthouse.accounts import lockout, lookups, resets, sessions  # noqa: F401 - lookups registers itself
+        from posthouse.accounts import lockout, lookups, resets, sessions
         from posthouse.audit import keeping
         from posthouse.jobs import worker
         from posthouse.web import configuration
 
+        CharField.register_lookup(lookups.Prefix)
         worker.register_periodic("forget old sessions", 3600, sessions.forget_old)
         worker.register_periodic("make the links for passwords", 2, resets.answer_wishes)
         worker.register_periodic("forget links for passwords", 3600, resets.forget_old)

@@ -19,6 +19,7 @@ from posthouse.audit import log as audit
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
 from posthouse.web.access import address_of
+from posthouse.web.forms import ModelForm
 
 
 class LoginForm(AuthenticationForm):
@@ -88,7 +89,7 @@ class NewPassword(forms.CharField):
         self.help_text = f"{before}{passwords.hint(PasswordRules.in_force())}"
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class PersonForm(ModelForm[User]):
     """A person, as administrators see him."""
 
     class Meta:

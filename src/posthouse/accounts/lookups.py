@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Lookup
+from django.db.models import Lookup
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Lower
 from django.db.models.sql.compiler import SQLCompiler
@@ -13,7 +13,6 @@ from django.db.models.sql.compiler import SQLCompiler
 Sql = tuple[str, tuple[Any, ...]]
 
 
-@CharField.register_lookup
 class Prefix(Lookup):
     """Django's `istartswith` compares UPPER(…) or LIKEs the whole table: this one meets the indexes on LOWER(…)."""
 

@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 
 from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.security import PasswordRules, SignIn
+from posthouse.web.forms import ModelForm
 
 
-class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class RulesForm(ModelForm[PasswordRules]):
     """What passwords must be like."""
 
     class Meta:
@@ -20,7 +21,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it ta
         fields = ["least", "kinds", "history", "days"]
 
 
-class EncryptionForm(forms.ModelForm):  # type: ignore[type-arg]
+class EncryptionForm(ModelForm[EncryptionRule]):
     """Whether packages are encrypted."""
 
     class Meta:
@@ -28,7 +29,7 @@ class EncryptionForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ["mode"]
 
 
-class SignInForm(forms.ModelForm):  # type: ignore[type-arg]
+class SignInForm(ModelForm[SignIn]):
     """How people log in."""
 
     class Meta:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django import forms
 
 from posthouse.accounts.models import Workgroup
+from posthouse.web.forms import ModelForm
 
 TYPED = 1024 * 1024
 """Characters of a text with names."""
 
 
-class WorkgroupForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class WorkgroupForm(ModelForm[Workgroup]):
     """A workgroup, as administrators make it."""
 
     class Meta:

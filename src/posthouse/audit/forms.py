@@ -8,6 +8,7 @@ from django import forms
 
 from posthouse.audit.models import Retention
 from posthouse.audit.search import Wish, actions
+from posthouse.web.forms import ModelForm
 
 
 class SearchForm(forms.Form):
@@ -38,7 +39,7 @@ class SearchForm(forms.Form):
         )
 
 
-class RetentionForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class RetentionForm(ModelForm[Retention]):
     """How long events are kept."""
 
     class Meta:

@@ -115,7 +115,7 @@ class Fetch:
                 return
             response = self._ask(number * SEALED if self.sealer else have)
             try:
-                for piece in self._opened(response, number) if self.sealer else response.stream(PIECE):
+                for piece in self._opened(response, self.sealer, number) if self.sealer else response.stream(PIECE):
                     out.write(piece)
             finally:
                 response.release_conn()
@@ -132,15 +132,14 @@ class Fetch:
             raise ClientError(f"{self.file.path}: {response.status} {text!r}", response.status)
         return response
 
-    def _opened(self, response: BaseHTTPResponse, number: int) -> Iterator[bytes]:
-        assert self.sealer is not None  # noqa: S101 - for the type checker: only then it is called
+    def _opened(self, response: BaseHTTPResponse, sealer: FileSealer, number: int) -> Iterator[bytes]:
         waiting = bytearray()
         last = envelopes.records(self.size)
         for piece in response.stream(PIECE):
             waiting += piece
             while number < last and len(waiting) >= (length := envelopes.span(number, self.size)[1]):
                 try:
-                    yield self.sealer.open(number, bytes(waiting[:length]))
+                    yield sealer.open(number, bytes(waiting[:length]))
                 except Damaged as error:
                     raise Damaged(f"{self.file.path} is damaged. {error}") from error
                 del waiting[:length]

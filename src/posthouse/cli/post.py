@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
@@ -174,16 +175,12 @@ def _is_there(folder: Path, file: Entry, say: Say) -> bool:
     return False
 
 
-class _as_stop:  # noqa: N801 - used as a function is
-    """Turns what goes wrong into a sentence for the person at the keyboard."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (ClientError, Changed, sealing.Damaged, sealing.WrongPassphrase)):
-            raise Stop(str(error)) from error
-        if isinstance(error, HTTPError):
-            raise Stop(f"The server does not answer: {error}") from error
-        if isinstance(error, OSError):
-            raise Stop(f"{error}") from error
+@contextmanager
+def _as_stop() -> Iterator[None]:
+    """Turn what goes wrong into a sentence for the person at the keyboard."""
+    try:
+        yield
+    except (ClientError, Changed, sealing.Damaged, sealing.WrongPassphrase) as error:
+        raise Stop(str(error)) from error
+    except HTTPError as error:
+        raise Stop(f"The server does not answer: {error}") from error

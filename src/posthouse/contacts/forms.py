@@ -8,6 +8,7 @@ from django import forms
 
 from posthouse.contacts import table
 from posthouse.contacts.models import Contact, PersonalList
+from posthouse.web.forms import ModelForm
 
 FILE = 4 * 1024 * 1024
 """Bytes of a file that is imported."""
@@ -17,7 +18,7 @@ TAKEN = "Another contact has this address. Change that one, or write another add
 SAME_NAME = "You have a list of this name. Capital letters make no difference."
 
 
-class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class ContactForm(ModelForm[Contact]):
     """A contact."""
 
     class Meta:
@@ -34,7 +35,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it 
         return email
 
 
-class ListForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class ListForm(ModelForm[PersonalList]):
     """The name of a list."""
 
     class Meta:

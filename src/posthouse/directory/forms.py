@@ -16,6 +16,7 @@ from posthouse.directory.models import Connection
 from posthouse.directory.people import ACTIVE_DIRECTORY
 from posthouse.directory.plan import STANDARD, lines
 from posthouse.directory.port import Way
+from posthouse.web.forms import ModelForm
 
 FILTERS = ("person_filter", "group_filter", "disabled_filter")
 ATTRIBUTES = ("attribute_login", "attribute_name", "attribute_email")
@@ -45,7 +46,7 @@ def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows, "autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"})
 
 
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class ConnectionForm(ModelForm[Connection]):
     """A connection to a directory."""
 
     password = forms.CharField(

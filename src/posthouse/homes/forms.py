@@ -15,6 +15,7 @@ from posthouse.audit import log as audit
 from posthouse.cluster.models import Server
 from posthouse.homes import examples, patterns, ruleset
 from posthouse.homes.models import PAIRS, PATTERNS, Default, Rule
+from posthouse.web.forms import ModelForm
 
 MOST = 500
 """Rules."""
@@ -29,7 +30,7 @@ def servers_to_choose() -> forms.ModelChoiceField[Server]:
     return forms.ModelChoiceField(Server.objects.filter(removed_at=None).order_by("name"))
 
 
-class DefaultForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class DefaultForm(ModelForm[Default]):
     """The Default Server."""
 
     class Meta:
@@ -44,7 +45,7 @@ class DefaultForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it 
         self.fields["server"] = server
 
 
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class RuleForm(ModelForm[Rule]):
     """Create New Rule."""
 
     class Meta:

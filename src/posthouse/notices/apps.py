@@ -13,7 +13,7 @@ class NoticesConfig(AppConfig):
     def ready(self) -> None:
         """Give the worker its mails, and say how the mail server is doing."""
         from posthouse.jobs import worker
-        from posthouse.notices import conditions, digests, licence, passwords, standing, work  # noqa: F401
+        from posthouse.notices import conditions, digests, licence, passwords, standing, work  # noqa: F401 - their receivers and kinds of work register themselves
         from posthouse.web import configuration, health
 
         conditions.register(standing.conditions)

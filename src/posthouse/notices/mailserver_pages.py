@@ -22,9 +22,10 @@ from posthouse.notices import mailserver
 from posthouse.notices.mailserver import FILE, PAGE, InForce
 from posthouse.notices.models import MailServer, Outage
 from posthouse.web.access import administrator_required
+from posthouse.web.forms import ModelForm
 
 
-class MailServerForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class MailServerForm(ModelForm[MailServer]):
     """The mail server."""
 
     class Meta:

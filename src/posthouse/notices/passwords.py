@@ -44,7 +44,7 @@ WELCOME = wordings.register(
 
 
 @receiver(signals.password_link_made)
-def send_link(sender: Any, link: PasswordLink, secret: str, **_: Any) -> None:  # noqa: ARG001 - the shape of a receiver
+def send_link(link: PasswordLink, secret: str, **_: Any) -> None:
     """Mail a link to its owner. It leads to his home server, which asks the one that keeps his account."""
     user, until = link.user, moment(link.expires_at)
     there = _page(user, "accounts:choose", outbox.SECRET)
@@ -57,7 +57,7 @@ def send_link(sender: Any, link: PasswordLink, secret: str, **_: Any) -> None:  
 
 
 @receiver(signals.account_made)
-def welcome(sender: Any, user: User, **_: Any) -> None:  # noqa: ARG001
+def welcome(user: User, **_: Any) -> None:
     """Tell somebody that he has an account, whose password he hears of from an administrator."""
     values = _values(user) | {"password": "An administrator tells you your password."}
     letter = WELCOME.letter(values, link=_page(user, "accounts:login"))

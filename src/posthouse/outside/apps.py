@@ -14,7 +14,11 @@ class OutsideConfig(AppConfig):
         """Register the answer to packages that arrive, and the page of the configuration."""
         from posthouse.homes import behind
         from posthouse.jobs.worker import register_periodic
-        from posthouse.outside import invitations, links, reminding  # noqa: F401 - its receiver connects itself
+        from posthouse.outside import (
+            invitations,
+            links,  # noqa: F401 - its receiver of packages that arrive connects itself
+            reminding,
+        )
         from posthouse.web import configuration
 
         register_periodic("tell of links that end soon", 3600, reminding.tell_of_end)

@@ -9,9 +9,10 @@ from django import forms
 from posthouse.outside.invitations import MOST_DAYS, MOST_USES
 from posthouse.packages import policies
 from posthouse.packages.models import OutsidePolicy
+from posthouse.web.forms import ModelForm
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class PolicyForm(ModelForm[OutsidePolicy]):
     """What holds for sending to outside e-mail addresses."""
 
     class Meta:

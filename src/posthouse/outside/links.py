@@ -46,7 +46,7 @@ LINK = wordings.register(
 
 
 @receiver(package_arrived)
-def send_links(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+def send_links(package: Package, **_: Any) -> None:
     """Make and mail a link for each recipient outside who can fetch the package here."""
     outside = package.deliveries.filter(recipient=None, available_at__isnull=False, link=None)
     for delivery in outside.select_related("package__sender"):

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from posthouse.packages import policies
 from posthouse.packages.models import Package, Policy
+from posthouse.web.forms import ModelForm
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class PolicyForm(ModelForm[Policy]):
     """How long packages are kept."""
 
     class Meta:

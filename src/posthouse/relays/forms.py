@@ -12,12 +12,13 @@ from django import forms
 from posthouse.cluster.models import Server
 from posthouse.relays.models import LinkLimit, RelayLimits
 from posthouse.relays.rate import HOURS
+from posthouse.web.forms import ModelForm
 
 LEAST, MOST = Decimal("0.1"), Decimal("400000")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class LimitsForm(ModelForm[RelayLimits]):
     """How fast relays may send, when, and to whom."""
 
     hours = forms.TypedMultipleChoiceField(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -13,9 +12,10 @@ from posthouse.accounts.models import Guard
 from posthouse.audit import log as audit
 from posthouse.cluster.access import at_master
 from posthouse.sync.models import Rhythm
+from posthouse.web.forms import ModelForm
 
 
-class RhythmForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes no argument
+class RhythmForm(ModelForm[Rhythm]):
     """How often slaves are synced."""
 
     class Meta:
@@ -27,7 +27,7 @@ class RhythmForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it t
         }
 
 
-class GuardForm(forms.ModelForm):  # type: ignore[type-arg]
+class GuardForm(ModelForm[Guard]):
     """How many accounts may vanish at once."""
 
     class Meta:
