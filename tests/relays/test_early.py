@@ -58,9 +58,9 @@ def test_parts_come_before_the_manifest_and_are_not_sent_again(tokyo_sends: Send
     far.offer(tokyo.manifest.package, tokyo.manifest.size)
     standing = far.outline(outline(*SIZES))
     assert (standing.state, [tuple(gap) for gap in standing.missing]) == ("offered", [(0, 0, 3), (2, 0, 0)])
-    bring(tokyo, Gap(0, 0, 1), Gap(2, 0, 0))
+    bring(tokyo, Gap(0, 0, 1))
     assert nothing_to_see()
-    assert [tuple(gap) for gap in far.outline(outline(*SIZES)).missing] == [(0, 2, 3)], "it may be said again"
+    assert [tuple(gap) for gap in far.outline(outline(*SIZES)).missing] == [(0, 2, 3), (2, 0, 0)], "said again"
     tokyo.send()
     is_whole(tokyo)
     sent = {step: count for step, count in line.carried.items() if "parts/0" in step}
@@ -78,12 +78,45 @@ def test_a_part_that_the_manifest_does_not_know_comes_again(tokyo_sends: Send, l
     is_whole(tokyo)
 
 
+def test_no_bundle_is_taken_before_the_manifest_for_it_might_hold_what_was_uploaded_before(
+    tokyo_sends: Send, line: Wire
+) -> None:
+    tokyo = tokyo_sends(*SIZES)
+    tokyo.far().offer(tokyo.manifest.package, tokyo.manifest.size)
+    tokyo.far().outline(outline(*SIZES))
+    with pytest.raises(Refused) as refused:
+        bring(tokyo, Gap(2, 0, 0))
+    assert (refused.value.kind, refused.value.code) == (Kind.TEMPORARY, "unoffered")
+    assert not Part.objects.exists()
+    tokyo.send()
+    is_whole(tokyo)
+
+
+def test_small_parts_wait_for_the_end_of_the_upload(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(2, 0)
+    upload.come(0, 3)
+    early.begin()
+    far = EarlyFar()
+    sender.run(claim(), far)
+    assert far.got == {}
+    assert Relay.objects.get().state == "deferred"
+
+
+def test_a_package_of_small_files_does_not_begin_early(
+    uploading: Callable[..., Uploading], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "SMALL", max(SIZES))
+    uploading().come(0, 0)
+    assert early.begin() == 0
+
+
 def test_what_was_withdrawn_leaves_nothing(tokyo_sends: Send, line: Wire, store: Path) -> None:
     tokyo = tokyo_sends(*SIZES)
     far = tokyo.far()
     far.offer(tokyo.manifest.package, tokyo.manifest.size)
     far.outline(outline(*SIZES))
-    bring(tokyo, Gap(0, 0, 1), Gap(2, 0, 0))
+    bring(tokyo, Gap(0, 0, 1))
     far.withdraw()
     assert [model.objects.count() for model in (Blob, Part, Arrival)] == [0, 0, 0]
     assert [path for path in store.rglob("*") if path.is_file()] == []

@@ -57,7 +57,8 @@ def begin() -> int:
     uploading = Package.objects.filter(status=Package.Status.UPLOADING, origin__is_self=True, size__gte=LEAST)
     leaves = Exists(Delivery.objects.filter(package=OuterRef("pk"), home__is_self=False))
     planned = Exists(Relay.objects.filter(package=OuterRef("pk")))
-    new = uploading.filter(leaves, ~planned).order_by("-updated_at")[:BATCH]
+    large = Exists(File.objects.filter(package=OuterRef("pk"), size__gt=wire.SMALL))
+    new = uploading.filter(leaves, large, ~planned).order_by("-updated_at")[:BATCH]
     begun = 0
     for package in new:
         away = Delivery.objects.filter(package=package, home__is_self=False).order_by()
@@ -123,11 +124,15 @@ class _Course:
         self.wanted = {(gap.file, number) for gap in standing.missing for number in range(gap.first, gap.last + 1)}
         self.begun = {(one.file, one.part): one for one in standing.begun}
 
+    def _is_large(self, file: int, part: int) -> bool:
+        """Whether a part travels by itself. The others go in bundles, which nobody takes before the manifest."""
+        return _span(self.files[file], part) > wire.SMALL
+
     def step(self) -> bool:
         """Send what has come since the last one; return whether there was anything."""
         blobs = incoming.blobs(self.package.pk)
         here = _parts_of(blobs, self.files)
-        ready = sorted(key for key in self.wanted if key[1] in here.get(key[0], ()))
+        ready = sorted(key for key in self.wanted if key[1] in here.get(key[0], ()) and self._is_large(*key))
         if not ready:
             return False
         known = _known(self.package, self.files, self.algorithms, here)

@@ -74,10 +74,16 @@ def begin(caller: Caller, relay: UUID, file: int, number: int, length: int) -> I
 
 
 def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
-    """Take in a bundle of small parts. Each is verified before the first one is written."""
+    """Take in a bundle of small parts. Each is verified before the first one is written.
+
+    Nothing is locked here, and nothing need be: what comes late, or twice, has the bytes that are there already. Before
+    the manifest that would not be so, for an upload may begin anew with others.
+    """
     arrival = receiver.enter(caller, relay)
     if arrival.state == Arrival.State.COMMITTED:
         return
+    if arrival.state == Arrival.State.OFFERED:
+        raise Refusal(409, "Bundles are taken once the manifest of the relay is here.", Kind.TEMPORARY, "unoffered")
     try:
         items = list(wire.unpack(bundle))
     except wire.WireError as error:
