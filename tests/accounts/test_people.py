@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
-from posthouse.accounts import people
+from posthouse.accounts import naming, people
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from tests.conftest import PASSWORD, make_user
@@ -69,6 +73,31 @@ def test_a_user_name_is_taken_whatever_its_case_or_its_spelling_in_unicode(paris
     create()
     assert "Capital letters" in str(refusal(login="DORA"))
     assert "Capital letters" in str(refusal(login="\uff44ora"))  # full-width d
+
+
+def test_capitals_beyond_ascii_make_no_difference_on_any_database(client: Client, paris: Server) -> None:
+    made = create(login="Élan.Öz", password=PASSWORD)
+    assert made.login == "Élan.Öz".replace("É", "é").replace("Ö", "ö")
+    assert "Capital letters" in str(refusal(login="élan.öz"))
+    assert "Capital letters" in str(refusal(login="ÉLAN.ÖZ"))
+    for typed in ("Élan.Öz", "ÉLAN.ÖZ", "élan.öz"):
+        assert naming.find([typed]).people == {"élan.öz": made}
+        assert client.login(username=typed, password=PASSWORD)
+    made.login = "ÉLAN.Åz"
+    assert people.save(made).login == "éLAN.åz"
+
+
+def test_names_from_before_are_brought_into_the_form_in_which_they_are_looked_for(paris: Server) -> None:
+    rows = [User(login=login, name="E", email="e@example.com", home=paris) for login in ("Émil", "plain", "Zoë")]
+    User.objects.bulk_create(rows)
+    twin = make_user("twin", paris)
+    if connection.vendor == "sqlite":  # PostgreSQL never let it in
+        User.objects.filter(pk=twin.pk).update(login="émil")
+    migration = import_module("posthouse.accounts.migrations.0014_login_form")
+    migration.bring_into_form(apps, None)
+    assert sorted(User.objects.values_list("login", flat=True)) == (
+        ["Zoë", "plain", "émil", "émil-2"] if connection.vendor == "sqlite" else ["Zoë", "plain", "twin", "émil"]
+    )
 
 
 def test_a_removed_persons_name_is_free_again(paris: Server) -> None:

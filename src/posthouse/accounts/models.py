@@ -111,6 +111,11 @@ class User(AbstractBaseUser):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Return a user name as it is stored; Django's `clean` puts it there on all ways into the database."""
+        return normal(username)
+
     class Meta:
         constraints = [
             models.UniqueConstraint(

@@ -13,8 +13,13 @@ TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def normal(login: str) -> str:
-    """Return a user name in the one form in which it is stored and looked for (Unicode NFKC, no spaces around it)."""
-    return unicodedata.normalize("NFKC", login).strip()
+    """Return a user name in the one form in which it is stored and looked for.
+
+    That is Unicode's NFKC without spaces around it, and with letters beyond ASCII in lower case: databases do not agree
+    about capitals there, and SQLite would hold “Élan” and “élan” for two names. Capital A to Z stay as they were typed.
+    """
+    text = unicodedata.normalize("NFKC", login).strip()
+    return unicodedata.normalize("NFKC", "".join(each if each.isascii() else each.lower() for each in text))
 
 
 def check_name(text: str) -> None:
