@@ -139,6 +139,12 @@ def test_two_rules_of_one_name_are_refused(boss: Client, tokyo: Server) -> None:
     assert "was created" in create(boss, tokyo, email_pattern="b")
 
 
+def test_rules_whose_names_differ_in_capitals_beyond_ascii_are_refused_too(boss: Client, tokyo: Server) -> None:
+    make_rule("Österreich", tokyo, email_pattern="a")
+    assert "Another rule has this name." in create(boss, tokyo, name="ÖSTERREICH", email_pattern="b")
+    assert Rule.objects.count() == 1
+
+
 def test_a_name_that_was_taken_at_the_same_moment_is_refused_beside_its_field(
     boss: Client, admin: User, tokyo: Server
 ) -> None:

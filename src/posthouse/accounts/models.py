@@ -17,7 +17,10 @@ from posthouse.accounts.rules import check_login, check_name, normal
 from posthouse.accounts.standards import Standard as Standard
 from posthouse.accounts.vanishing import is_too_many
 from posthouse.cluster.models import Server
+from posthouse.lib.capitals import refuse_twin
 from posthouse.lib.ids import uuid7
+
+WORKGROUP_TAKEN = "Another workgroup has this name. Capital letters make no difference."
 
 
 class UserManager(BaseUserManager["User"]):
@@ -162,12 +165,16 @@ class Workgroup(models.Model):
                 Lower("name"),
                 condition=Q(removed_at=None),
                 name="workgroup_name_once",
-                violation_error_message="Another workgroup has this name. Capital letters make no difference.",
+                violation_error_message=WORKGROUP_TAKEN,
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a name that another one has in other capitals."""
+        refuse_twin(Workgroup.objects.filter(removed_at=None).exclude(pk=self.pk), self.name, WORKGROUP_TAKEN)
 
 
 class Membership(models.Model):

@@ -13,11 +13,14 @@ from posthouse.accounts.rules import check_name
 from posthouse.cluster.models import Server
 from posthouse.homes.patterns import LENGTH
 from posthouse.jobs.models import Work
+from posthouse.lib.capitals import refuse_twin
 from posthouse.lib.ids import uuid7
 
 PATTERNS = ("email_pattern", "login_pattern", "group_pattern", "dn_pattern")
 PAIRS = 3
 """Pairs of an LDAP field and its regex in a rule."""
+
+TAKEN = "Another rule has this name. Capital letters make no difference."
 
 
 class Rule(models.Model):
@@ -47,12 +50,16 @@ class Rule(models.Model):
                 Lower("name"),
                 condition=Q(removed_at=None),
                 name="rule_name_once",
-                violation_error_message="Another rule has this name. Capital letters make no difference.",
+                violation_error_message=TAKEN,
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a name that another one has in other capitals."""
+        refuse_twin(Rule.objects.filter(removed_at=None).exclude(pk=self.pk), self.name, TAKEN)
 
     @property
     def conditions(self) -> list[tuple[str, str]]:
