@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from benchmarks import memory
+from benchmarks.memory import Together
 from posthouse.cli.local import HOST, LocalServer
 
 PASSWORD = "correct horse battery"
@@ -61,6 +63,13 @@ class Pair:
     def peaks(self) -> tuple[int, int]:
         """Return the greatest resident size that a process of the master and of the slave has had, in MB."""
         return max(map(memory.peak, self._pids(self.master))), max(map(memory.peak, self._pids(self.slave)))
+
+    @contextmanager
+    def together(self) -> Iterator[tuple[Together, Together]]:
+        """Watch how much memory the processes of the master, and those of the slave, take together."""
+        master, slave = (Together(server.process.pid) for server in (self.master, self.slave) if server.process)
+        with master, slave:
+            yield master, slave
 
     def helper(self, server: LocalServer, *arguments: str) -> str:
         """Run `benchmarks.people` in the environment of a server, and return what it said."""

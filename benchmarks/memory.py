@@ -6,7 +6,11 @@ What was before is not counted: a log-in takes 100 MB for a moment, because Argo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
 
 from benchmarks.download import fetch
 from benchmarks.figures import MIB
@@ -61,4 +65,45 @@ def peak(pid: int) -> int:
     """Return VmHWM, in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return round(kilobytes * 1024 / 1e6)
+
+
+class Together:
+    """Looks, again and again, how much memory a server's processes take together; `most` is the most so far, in MB.
+
+    What several of them share counts once: it is the sum of their proportional sizes (Pss, man 5 proc_pid_smaps).
+    """
+
+    LOOK_SECONDS = 0.2
+
+    def __init__(self, pid: int) -> None:
+        self.most = 0
+        self._pid = pid
+        self._end = Event()
+        self._thread = Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while True:
+            self.most = max(self.most, together(self._pid))
+            if self._end.wait(self.LOOK_SECONDS):
+                return
+
+
+def together(pid: int) -> int:
+    """Return the memory that a process and all that come from it take now, in MB."""
+    kilobytes = 0
+    for member in family(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+            kilobytes += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
     return round(kilobytes * 1024 / 1e6)
