@@ -56,19 +56,29 @@ class Servers:
     @contextmanager
     def syncing(self) -> Iterator[None]:
         """Be in the middle of a sync, whose slave is stopped, so that it stays there."""
-        self.change()
-        asked = threading.Thread(target=self.paris.run, args=("cluster", "sync", "tokyo"), kwargs={"check": False})
-        asked.start()
-        sent = "SELECT 1 FROM sync_run WHERE ended_at IS NULL AND sent > 0 AND sent < total"
-        until(lambda: bool(self.paris.query(sent)), pause=0.002)
-        self.signal(signal.SIGSTOP)
+        asked = self._caught()
         try:
-            assert self.paris.query("SELECT 1 FROM sync_run WHERE ended_at IS NULL"), "it was over too soon"
             yield
         finally:
             self.signal(signal.SIGCONT)
             self.finish()
             asked.join()
+
+    def _caught(self) -> threading.Thread:
+        """Start syncs until one is stopped in its middle: on a fast machine some are over before anybody looks."""
+        middle = "SELECT 1 FROM sync_run WHERE ended_at IS NULL AND sent > 0 AND sent < total"
+        for _ in range(10):
+            self.change()
+            asked = threading.Thread(target=self.paris.run, args=("cluster", "sync", "tokyo"), kwargs={"check": False})
+            asked.start()
+            while asked.is_alive():
+                if self.paris.query(middle):
+                    self.signal(signal.SIGSTOP)
+                    if self.paris.query("SELECT 1 FROM sync_run WHERE ended_at IS NULL"):
+                        return asked
+                    self.signal(signal.SIGCONT)
+            asked.join()
+        raise AssertionError("ten syncs were over before they could be stopped in the middle")
 
     def signal(self, number: int) -> None:
         for pid in self.tokyo.pids("http"):
