@@ -1,16 +1,18 @@
-"""`posthouse send` and `fetch`, as far as no server is needed: what is sent, what is asked for, what is refused."""
+"""`posthouse send`, `fetch` and `list`, as far as no server is needed: what is sent, asked for, and refused."""
 
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from posthouse.cli import fetching, post
+from posthouse.cli import desk, fetching, post
 from posthouse.cli.browser import Answer, ClientError
 from posthouse.cli.errors import Stop
 from posthouse.cli.fetching import Entry
+from posthouse.cli.letter import Letter
 
 FILES = [Entry("1", "a/x.txt", 1), Entry("2", "a/b/y.txt", 1), Entry("3", "ab.txt", 1)]
 
@@ -92,10 +94,50 @@ def test_a_short_passphrase_is_refused_before_anything_is_sent(tmp_path: Path) -
     (tmp_path / "a.txt").write_text("x")
     place = post.Place("https://nowhere.example/", "alice")
     with pytest.raises(Stop, match="at least 12"):
-        post.send(place, "T", ["bob"], [tmp_path / "a.txt"], "", "eleven char", print)
+        post.send(place, Letter("T", to=["bob"]), [tmp_path / "a.txt"], "eleven char", print)
 
 
 @pytest.mark.parametrize("name", ["", "x", "https://host/packages/", "a" * 36])
 def test_what_names_no_package_is_refused(name: str) -> None:
     with pytest.raises(Stop, match="names no package"):
-        post._id(name)
+        post.package_id(name)
+
+
+def test_a_letter_says_only_what_was_typed() -> None:
+    said = Letter("T", to=["bob"]).members()
+    assert said["recipients"] == ["bob"]
+    assert (said["private"], said["cc"]) == ([], {})
+    assert not {"days", "release"} & said.keys()
+    assert "days" not in said["link"]
+
+
+def test_a_letter_has_private_recipients_copies_and_terms() -> None:
+    cc = {"upload": ["u"], "receipt": [], "download": ["d"]}
+    said = Letter("T", private=["carla"], cc=cc, days=0, after="all", link_days=3, link_password="p" * 8).members()
+    assert said["private"] == ["carla"]
+    assert said["cc"] == {"upload": ["u"], "download": ["d"]}
+    assert (said["days"], said["after"]) == (None, "all")
+    assert said["link"] == {"days": 3, "once": False, "password": "p" * 8}
+    assert Letter(days=7, link_days=0).members()["link"]["days"] is None
+
+
+def test_a_release_without_a_zone_is_in_the_time_of_this_machine() -> None:
+    moment = datetime.fromisoformat(Letter(release="2030-12-31T18:00").members()["release"])
+    assert moment.utcoffset() is not None
+    assert moment.replace(tzinfo=None) == datetime(2030, 12, 31, 18)  # noqa: DTZ001 - as it was typed
+    with pytest.raises(Stop, match="soon is no time"):
+        Letter(release="soon").members()
+
+
+def test_a_row_names_the_people_and_what_became_of_it() -> None:
+    row = {"package": "P", "title": "T", "files": 1, "size": 1234, "time": "2030-12-31T18:00:00Z"}
+    sent = row | {"to": ["Bob", "Carla"], "recipients": 5, "status": "Recalled"}
+    assert desk.line(sent) == "P  2030-12-31T18:00  Bob, Carla and 3 more: T (1 file, 1,234 bytes, Recalled)"
+    received = row | {"from": "Alice", "files": 2, "downloaded": False}
+    assert desk.line(received) == "P  2030-12-31T18:00  Alice: T (2 files, 1,234 bytes, new)"
+
+
+@pytest.mark.parametrize(("name", "limit"), [("all", 5), ("sent", 0)])
+def test_what_cannot_be_listed_is_refused(name: str, limit: int) -> None:
+    with pytest.raises(Stop):
+        desk.listed(post.Place("https://nowhere.example/", "alice"), name, "", limit)

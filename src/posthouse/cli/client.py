@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from urllib3.exceptions import HTTPError
@@ -67,10 +68,11 @@ class Client(Browser):
         note: str = "",
         key: str = "",
         envelope: Envelope | None = None,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> Draft:
         """Make a package. `files`: the path inside the package → the file on this machine.
 
-        With an `envelope` the files will be encrypted.
+        With an `envelope` the files will be encrypted. `more` is what else the call says.
 
         A call with the same `key` may be made again when the answer was lost: it makes no second package.
         """
@@ -82,9 +84,32 @@ class Client(Browser):
             "files": [{"path": path, "size": size(source.stat().st_size)} for path, source in files.items()],
             "key": key,
             "envelope": envelope.members() if envelope else None,
+            **more,
         }
+        return self.make("packages/new", value)
+
+    def make(self, address: str, value: Mapping[str, Any]) -> Draft:
+        """Make a package by the call at this address. Raises ClientError."""
         self.get("packages/new")  # as the page does: it brings the CSRF cookie
-        return self._draft(self.post_json("packages/new", value), 201)
+        return self._draft(self.post_json(address, value), 201)
+
+    def act(self, address: str) -> str:
+        """Do what is done by a button of a page, and return what it says. Raises ClientError if nothing was done."""
+        self.get("packages/new")
+        answer = self.post_json(address, {})
+        if answer.status not in {200, 409}:
+            raise ClientError("There is no such package here, or it is not yours to decide about.", answer.status)
+        found = answer.json()
+        if answer.status == 409:
+            raise ClientError(found["said"], answer.status)
+        return str(found["said"])
+
+    def get_json(self, address: str) -> Any:
+        """Return what a page tells programs. Raises ClientError."""
+        answer = self.request("GET", address, headers={"Accept": "application/json"})
+        if answer.status != 200:
+            raise ClientError(f"{address}: {answer.status} {answer.page.text[:300]}", answer.status)
+        return answer.json()
 
     def draft(self, package: str) -> Draft:
         """Return a package whose upload was interrupted."""

@@ -16,6 +16,7 @@ from posthouse.cli.directory import app as directory
 from posthouse.cli.errors import Stop
 from posthouse.cli.homes import app as homes
 from posthouse.cli.licence import app as licence
+from posthouse.cli.packages import app as packages
 from posthouse.config.options import CONFIG_VARIABLE
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(directory, name="directory")
 app.add_typer(licence, name="licence")
 app.add_typer(licence, name="license", hidden=True)  # as it is spelled elsewhere
 app.add_typer(accounts, name="accounts")
+app.add_typer(packages)  # without a name: its commands are those of everyday
 
 
 @app.callback()
@@ -136,56 +138,6 @@ def demo(
     from posthouse.cli.demo import demo as run
 
     raise typer.Exit(run(folder))
-
-
-Server = Annotated[str, typer.Option(help="Address of the server: https://host/namespace/.")]
-Person = Annotated[str, typer.Option(help="User name there.")]
-Pinned = Annotated[Path | None, typer.Option(help="Accept this certificate (PEM) and no other.")]
-PasswordFile = Annotated[Path | None, typer.Option(help="File with the password; without it, you are asked.")]
-PassphraseFile = Annotated[Path | None, typer.Option(help="File with the passphrase; without it, you are asked.")]
-
-
-@app.command()
-def send(
-    files: Annotated[list[Path], typer.Argument(help="Files and folders.")],
-    server: Server,
-    user: Person,
-    to: Annotated[list[str] | None, typer.Option(help="User name or e-mail address; more than once.")] = None,
-    title: Annotated[str, typer.Option(help="Title of the package.")] = "",
-    note: Annotated[str, typer.Option(help="A note to the recipients.")] = "",
-    encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt the files with a passphrase.")] = False,
-    go_on: Annotated[str, typer.Option(help="Id of a package whose upload was interrupted: send the rest.")] = "",
-    certificate: Pinned = None,
-    password_file: PasswordFile = None,
-    passphrase_file: PassphraseFile = None,
-) -> None:
-    """Send files and folders as a package."""
-    from posthouse.cli import post
-
-    place = post.Place(server, user, certificate, password_file)
-    if go_on:
-        post.go_on(place, go_on, files, lambda: post.secret(passphrase_file, "Passphrase"), typer.echo)
-        return
-    passphrase = post.secret(passphrase_file, "Passphrase") if encrypt or passphrase_file else None
-    post.send(place, title, to or [], files, note, passphrase, typer.echo)
-
-
-@app.command()
-def fetch(
-    package: Annotated[str, typer.Argument(help="Id of the package, or the address of its page or link.")],
-    server: Server,
-    paths: Annotated[list[str] | None, typer.Argument(help="Only these files and folders of it.")] = None,
-    folder: Annotated[Path, typer.Option("--into", help="Folder to put them in.")] = Path(),
-    user: Person = "",
-    certificate: Pinned = None,
-    password_file: PasswordFile = None,
-    passphrase_file: PassphraseFile = None,
-) -> None:
-    """Fetch a package. Run again after an interruption, it goes on where it was."""
-    from posthouse.cli import post
-
-    place = post.Place(server, user, certificate, password_file)
-    post.fetch(place, package, paths or [], folder, lambda: post.secret(passphrase_file, "Passphrase"), typer.echo)
 
 
 @app.command()

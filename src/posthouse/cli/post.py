@@ -20,6 +20,7 @@ from posthouse.cli.browser import ClientError
 from posthouse.cli.client import AT_ONCE, Client, Draft
 from posthouse.cli.errors import Stop
 from posthouse.cli.fetching import Entry, Fetch
+from posthouse.cli.letter import Letter
 from posthouse.cli.sources import Changed
 from posthouse.lib import sealing
 from posthouse.lib.envelopes import Envelope
@@ -48,7 +49,7 @@ class Place:
         except (ValueError, OSError) as error:
             raise Stop(f"{error}.", 2) from error
         if self.user:
-            with _as_stop():
+            with as_stop():
                 client.log_in(self.user, secret(self.password_file, f"Password of {self.user}"))
         return client
 
@@ -65,9 +66,7 @@ def secret(file: Path | None, prompt: str) -> str:
         raise Stop(f"{file} cannot be read: {error}", 2) from error
 
 
-def send(
-    place: Place, title: str, recipients: list[str], paths: list[Path], note: str, passphrase: str | None, say: Say
-) -> None:
+def send(place: Place, letter: Letter, paths: list[Path], passphrase: str | None, say: Say) -> None:
     """Send files and folders as a new package. Raises Stop."""
     if not place.user:
         raise Stop("Say who sends it: --user.", 2)
@@ -77,8 +76,9 @@ def send(
         if len(passphrase) < LEAST:
             raise Stop(f"The passphrase has {len(passphrase)} characters. Take one of at least {LEAST}.", 2)
         sealed = sealing.seal_package(passphrase)
-    with place.client() as client, _as_stop():
-        draft = client.new_package(title, recipients, files, note, envelope=sealed[0] if sealed else None)
+    with place.client() as client, as_stop():
+        envelope = sealed[0] if sealed else None
+        draft = client.new_package(letter.title, letter.to, files, envelope=envelope, more=letter.members())
         say(f"Package {draft.id}: {len(files):,} file{'' if len(files) == 1 else 's'} on the way.")
         _upload(client, draft, files, sealed[1] if sealed else None)
     say("Everything is uploaded.")
@@ -87,8 +87,8 @@ def send(
 def go_on(place: Place, package: str, paths: list[Path], passphrase: Callable[[], str], say: Say) -> None:
     """Go on with an upload that was interrupted. Raises Stop."""
     files = collected(paths)
-    with place.client() as client, _as_stop():
-        draft = client.draft(_id(package))
+    with place.client() as client, as_stop():
+        draft = client.draft(package_id(package))
         if not draft.right:
             raise Stop("The package is not uploading any more.")
         missing = [file["path"] for file in draft.files if file["offset"] < file["size"] and file["path"] not in files]
@@ -100,7 +100,7 @@ def go_on(place: Place, package: str, paths: list[Path], passphrase: Callable[[]
 
 def fetch(place: Place, package: str, asked: list[str], folder: Path, passphrase: Callable[[], str], say: Say) -> None:
     """Fetch a package, or some of its files, into a folder. What is there already is left as it is. Raises Stop."""
-    with place.client() as client, _as_stop():
+    with place.client() as client, as_stop():
         found = fetching.contents(client, _contents_address(client, place, package))
         key = _key(found.envelope, passphrase)  # before a byte is fetched
         todo = [file for file in fetching.wanted(found.files, asked) if not _is_there(folder, file, say)]
@@ -136,6 +136,25 @@ def collected(paths: list[Path]) -> dict[str, Path]:
     return found
 
 
+def package_id(package: str) -> str:
+    """Return the id in what somebody typed: the id itself, or the address of a page. Raises Stop."""
+    found = ID.findall(package)
+    if len(found) != 1:
+        raise Stop(f"{package} names no package: give its id, or the address of its page.", 2)
+    return str(found[0])
+
+
+@contextmanager
+def as_stop() -> Iterator[None]:
+    """Turn what goes wrong into a sentence for the person at the keyboard."""
+    try:
+        yield
+    except (ClientError, Changed, sealing.Damaged, sealing.WrongPassphrase) as error:
+        raise Stop(str(error)) from error
+    except HTTPError as error:
+        raise Stop(f"The server does not answer: {error}") from error
+
+
 def _upload(client: Client, draft: Draft, files: dict[str, Path], key: bytes | None) -> None:
     try:
         client.upload(draft, files, PATIENCE, key)
@@ -145,13 +164,6 @@ def _upload(client: Client, draft: Draft, files: dict[str, Path], key: bytes | N
 
 def _key(envelope: Envelope | None, passphrase: Callable[[], str]) -> bytes | None:
     return sealing.open_package(envelope, passphrase()) if envelope else None
-
-
-def _id(package: str) -> str:
-    found = ID.findall(package)
-    if len(found) != 1:
-        raise Stop(f"{package} names no package: give its id, or the address of its page.", 2)
-    return str(found[0])
 
 
 def _contents_address(client: Client, place: Place, package: str) -> str:
@@ -165,7 +177,7 @@ def _contents_address(client: Client, place: Place, package: str) -> str:
         if "/visit/" not in page.url:
             raise Stop("This is not the password of the link. After many wrong ones none is taken for a while.")
         return urlsplit(page.url).path.rstrip("/") + "/contents"
-    return f"packages/{_id(package)}/contents"
+    return f"packages/{package_id(package)}/contents"
 
 
 def _is_there(folder: Path, file: Entry, say: Say) -> bool:
@@ -173,14 +185,3 @@ def _is_there(folder: Path, file: Entry, say: Say) -> bool:
         say(f"  {file.path} is there already, and is left as it is")
         return True
     return False
-
-
-@contextmanager
-def _as_stop() -> Iterator[None]:
-    """Turn what goes wrong into a sentence for the person at the keyboard."""
-    try:
-        yield
-    except (ClientError, Changed, sealing.Damaged, sealing.WrongPassphrase) as error:
-        raise Stop(str(error)) from error
-    except HTTPError as error:
-        raise Stop(f"The server does not answer: {error}") from error

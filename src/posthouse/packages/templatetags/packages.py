@@ -26,10 +26,8 @@ KINDS = {
 @register.simple_tag
 def package_status(package: Package, relayed: object = False) -> SafeString:
     """Show the status of a package; it is a link to its relays if it goes, or went, to other servers (R59)."""
-    if package.ended_at is not None:
-        badge = status("off", package.get_end_display())
-    else:
-        badge = status(KINDS[Package.Status(package.status)], package.get_status_display())
+    kind = "off" if package.ended_at else KINDS[Package.Status(package.status)]
+    badge = status(kind, shown_status(package))
     if not relayed or package.closed_at is None:
         return badge
     return format_html(
@@ -37,6 +35,11 @@ def package_status(package: Package, relayed: object = False) -> SafeString:
         reverse("relays:package", args=[package.pk]),
         badge,
     )
+
+
+def shown_status(package: Package) -> str:
+    """Return the status of a package in a word; of one that has ended, how."""
+    return str(package.get_end_display() if package.ended_at else package.get_status_display())
 
 
 @register.simple_tag

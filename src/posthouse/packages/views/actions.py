@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,8 +16,10 @@ from posthouse.audit import log as audit
 from posthouse.packages import access, ending, lifecycle
 from posthouse.packages.forms import ExpiryForm
 from posthouse.packages.models import Delivery, Package
+from posthouse.packages.views.answers import done
 
 PLACES = ("archive", "back", "delete")
+UNCHANGED = "Nothing was changed: the package is uploading, or has ended already."
 ENDS = {"recall": Package.End.RECALLED, "delete": Package.End.DELETED}
 
 
@@ -31,10 +32,9 @@ def end(request: HttpRequest, package_id: UUID, how: str) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         if ending.end(package.pk, ENDS[how], audit.who(request)):
-            messages.success(request, f"“{package.title}” was {ENDS[how].label.lower()}. Nobody can fetch it any more.")
-        else:
-            messages.error(request, "Nothing was changed: the package is uploading, or has ended already.")
-        return _back(request, package)
+            said = f"“{package.title}” was {ENDS[how].label.lower()}. Nobody can fetch it any more."
+            return done(request, _back(request, package), said)
+        return done(request, _back(request, package), UNCHANGED, well=False)
     return render(request, "packages/end.html", {"package": package, "how": how})
 
 
@@ -43,11 +43,10 @@ def end(request: HttpRequest, package_id: UUID, how: str) -> HttpResponse:
 def release(request: HttpRequest, package_id: UUID) -> HttpResponse:
     """Let recipients fetch a package now that was to wait."""
     package = _ruled(request, package_id)
-    if lifecycle.release_now(package.pk):
-        messages.success(request, "The package was released: its recipients are told now.")
-    else:
-        messages.error(request, "The package was released already, or has ended.")
-    return _back(request, package)
+    well = lifecycle.release_now(package.pk)
+    said = "The package was released: its recipients are told now."
+    said = said if well else "The package was released already, or has ended."
+    return done(request, _back(request, package), said, well=well)
 
 
 @login_required
@@ -57,11 +56,9 @@ def expiry(request: HttpRequest, package_id: UUID) -> HttpResponse:
     package = _ruled(request, package_id)
     form = ExpiryForm(package, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        if ending.set_expiry(package.pk, form.moment):
-            messages.success(request, "The end of the package was changed, on all its servers.")
-        else:
-            messages.error(request, "Nothing was changed: the package is uploading, or has ended already.")
-        return _back(request, package)
+        well = ending.set_expiry(package.pk, form.moment)
+        said = "The end of the package was changed, on all its servers." if well else UNCHANGED
+        return done(request, _back(request, package), said, well=well)
     return render(request, "packages/expiry.html", {"package": package, "form": form})
 
 
@@ -75,12 +72,11 @@ def put(request: HttpRequest, package_id: UUID, place: str) -> HttpResponse:
     title = delivery.package.title
     if place == "delete":
         ending.hide(delivery)
-        messages.success(request, f"“{title}” is not in your list any more.")
-        return redirect("packages:received")
+        return done(request, redirect("packages:received"), f"“{title}” is not in your list any more.")
     aside = timezone.now() if place == "archive" else None
     Delivery.objects.filter(pk=delivery.pk).update(archived_at=aside)
-    messages.success(request, f"“{title}” is {'in your archive' if aside else 'among your received packages again'}.")
-    return redirect("packages:received")
+    said = f"“{title}” is {'in your archive' if aside else 'among your received packages again'}."
+    return done(request, redirect("packages:received"), said)
 
 
 def _ruled(request: HttpRequest, package_id: UUID) -> Package:

@@ -1,4 +1,7 @@
-"""Received, Archive, Sent, and Server > Packages, whole or searched."""
+"""Received, Archive, Sent, and Server > Packages, whole or searched.
+
+A program that accepts JSON gets {packages, next} of each: the rows, and the query of the page behind it or null.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -15,6 +18,7 @@ from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.packages import finding, listing
 from posthouse.packages.models import Delivery, Package
+from posthouse.packages.views import answers
 from posthouse.web import paging
 from posthouse.web.access import administrator_required
 
@@ -58,6 +62,8 @@ def _list(request: HttpRequest, name: str, rows: QuerySet[Any], *, live: bool, m
     shown: paging.Page[Any] | finding.Found[Any] = (
         _searched(request, rows, text, mark) if text else paging.page(request, rows)
     )
+    if answers.is_program(request):
+        return JsonResponse({"packages": [answers.row(one) for one in shown], "next": _next(request, shown)})
     context = {
         "page": shown,
         "q": text,
@@ -66,6 +72,20 @@ def _list(request: HttpRequest, name: str, rows: QuerySet[Any], *, live: bool, m
     }
     polled = request.headers.get("HX-Request") == "true"
     return render(request, f"packages/{name}_rows.html" if polled else f"packages/{name}.html", context)
+
+
+def _next(request: HttpRequest, shown: paging.Page[Any] | finding.Found[Any]) -> str | None:
+    """Return the query of the page behind this one; None if it is the last."""
+    query = request.GET.copy()
+    if isinstance(shown, finding.Found):
+        if shown.behind is None:
+            return None
+        query["behind"] = str(shown.behind)
+    elif not shown.has_next:
+        return None
+    else:
+        query["page"] = str(shown.next_page_number)
+    return query.urlencode()
 
 
 def _searched(request: HttpRequest, rows: QuerySet[Any], text: str, mark: str) -> finding.Found[Any]:
