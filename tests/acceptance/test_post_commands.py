@@ -54,6 +54,6 @@ def test_a_package_is_sent_listed_passed_on_put_aside_and_recalled(cluster: Clus
     assert "ended already" in run(paris, "alice", "recall", "--yes", package, check=False).stderr
     until(lambda: package not in {row["package"] for row in rows(tokyo, "bob", "--search", "quince")}, 60)
     forwarded = next(row["package"] for row in rows(tokyo, "bob", "--search", "quince"))
-    assert "not in your list" in run(tokyo, "bob", "delete", forwarded).stdout
+    assert "not in your list" in run(tokyo, "bob", "delete", "--yes", forwarded).stdout
     refused = run(paris, "alice", "send", "--private", "nobody-here", "--title", "T", str(plan), check=False)
     assert "Nobody here is called" in refused.stderr

@@ -54,6 +54,8 @@ def test_an_administrator_makes_changes_and_deletes_workgroups(admin, bob):
     post(admin, f"{group.pk}/lead/{bob.pk}", leads="yes")
     assert group.memberships.get().is_administrator
     post(admin, f"{group.pk}/edit", name="Writers", description="", senders="everybody")
+    assert "Nobody can send to it any more" in get(admin, f"{group.pk}/delete").content.decode()
+    assert Workgroup.objects.filter(removed_at=None).exists()
     post(admin, f"{group.pk}/delete")
     group.refresh_from_db()
     assert (group.name, group.removed_at is None, members(group)) == ("Writers", False, set())

@@ -35,7 +35,7 @@ def test_an_address_book_is_kept_and_sent_to(page: Page, paris: RealServer, tmp_
     check_page(page)
     page.goto(f"{paris.address}contacts/lists/")
     check_page(page)
-    page.get_by_role("link", name="Cutters").click()
+    page.get_by_role("link", name="Cutters", exact=True).click()
     page.get_by_role("textbox", name="Add people").fill("alice, Gina <gina@outside.example>")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("cell", name="Gina Outside", exact=True)).to_be_visible()
@@ -54,6 +54,15 @@ def test_an_address_book_is_kept_and_sent_to(page: Page, paris: RealServer, tmp_
     with page.expect_download() as download:
         page.get_by_role("link", name="Export").click()
     assert "hans@outside.example" in Path(download.value.path()).read_text()
+
+    page.get_by_role("link", name="Delete Gina Outside").click()
+    expect(page.get_by_role("heading", name="Delete Gina Outside")).to_be_visible()
+    check_page(page)
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="Delete Gina Outside").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Gina Outside was deleted.")).to_be_visible()
+    expect(page.get_by_text("gina@outside.example")).to_be_hidden()
 
 
 def test_a_workgroup_is_made_on_the_master_and_led_on_a_slave(page: Page, paris: RealServer, tokyo: RealServer) -> None:
@@ -75,6 +84,10 @@ def test_a_workgroup_is_made_on_the_master_and_led_on_a_slave(page: Page, paris:
     check_page(page)
     page.get_by_role("link", name="Change", exact=True).click()
     check_page(page)
+    page.get_by_role("link", name="Delete the workgroup").click()
+    expect(page.get_by_text("2 people are in it.")).to_be_visible()
+    check_page(page)
+    page.get_by_role("link", name="Cancel").click()
     paris.run("cluster", "sync", "tokyo")
 
     page.context.clear_cookies()

@@ -36,6 +36,8 @@ def test_contacts_are_made_found_changed_and_deleted(browser, alice):
     assert post(browser, f"{contact.pk}/", name="<b>Eve</b>", email="eve@x.org").status_code == 302
     assert b"&lt;b&gt;Eve" in get(browser).content
     assert forms.TAKEN in post(browser, "new", name="", email="EVE@x.org").content.decode()
+    assert "taken off your lists" in get(browser, f"{contact.pk}/delete").content.decode()
+    assert Contact.objects.exists()
     assert post(browser, f"{contact.pk}/delete").status_code == 302
     assert not Contact.objects.exists()
 
@@ -53,6 +55,8 @@ def test_lists_are_made_filled_renamed_and_deleted(browser, alice, bob):
     post(browser, f"{page}remove/{Member.objects.get(user=bob).pk}")
     assert [str(member) for member in Member.objects.all()] == ["eve@x.org"]
     assert b"Editors" in get(browser, "lists/").content
+    assert "People on it: 1." in get(browser, f"{page}delete").content.decode()
+    assert PersonalList.objects.exists()
     post(browser, f"{page}delete")
     assert not PersonalList.objects.exists()
     assert Contact.objects.exists()
@@ -78,7 +82,7 @@ def test_nobody_reaches_what_is_in_the_book_of_another(browser, alice, bob):
     mine = PersonalList.objects.create(owner=alice, name="Mine")
     for place in ("", "lists/", "export"):
         assert b"Secret" not in get(browser, place).content
-    for place in (f"{contact.pk}/", f"lists/{found.pk}/"):
+    for place in (f"{contact.pk}/", f"{contact.pk}/delete", f"lists/{found.pk}/", f"lists/{found.pk}/delete"):
         assert get(browser, place).status_code == 404
     for place in (
         f"{contact.pk}/",
@@ -102,3 +106,12 @@ def test_a_page_costs_the_same_however_many_there_are(browser, alice, django_ass
     with django_assert_max_num_queries(10):
         content = get(browser).content
     assert b"Next" in content
+
+
+def test_a_row_asks_before_it_deletes(browser, alice):
+    contact = Contact.objects.create(owner=alice, name="Eve", email="eve@x.org")
+    found = PersonalList.objects.create(owner=alice, name="Mine")
+    for place, row in (("", f"{contact.pk}/delete"), ("lists/", f"lists/{found.pk}/delete")):
+        content = get(browser, place).content.decode()
+        assert f'href="{BOOK}{row}"' in content
+        assert f'action="{BOOK}{row}"' not in content

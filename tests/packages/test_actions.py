@@ -75,6 +75,8 @@ def test_archived_is_aside_and_deleted_is_gone(ask, draft, dora):
     assert "Day 12" in ask(dora, "get", "archive").content.decode()
     ask(dora, "post", "put", package.pk, "back")
     assert "Day 12" in ask(dora, "get", "received").content.decode()
+    assert "The other recipients keep" in ask(dora, "get", "put", package.pk, "delete").content.decode()
+    assert ask(dora, "get", "put", package.pk, "archive").status_code == 405
     ask(dora, "post", "put", package.pk, "delete")
     assert ask(dora, "get", "detail", package.pk).status_code == 404
     assert ask(dora, "post", "put", package.pk, "burn").status_code == 404

@@ -112,10 +112,13 @@ def edit(request: HttpRequest, group_id: UUID | None = None) -> HttpResponse:
 
 
 @at_keeper
-@require_POST
+@form_methods
 def delete(request: HttpRequest, group_id: UUID) -> HttpResponse:
-    """Delete a workgroup; the people in it stay."""
+    """Delete a workgroup, after a question; the people in it stay."""
     group = get_object_or_404(Workgroup, pk=group_id, removed_at=None)
+    if request.method != "POST":
+        people = group.memberships.filter(user__removed_at=None).count()
+        return render(request, "accounts/workgroup_delete.html", {"group": group, "people": people})
     with transaction.atomic():
         if Workgroup.objects.filter(pk=group.pk, removed_at=None).update(removed_at=timezone.now()):
             Membership.objects.filter(workgroup=group).delete()

@@ -191,10 +191,13 @@ def delete(
     package: PackageId,
     server: Server,
     user: Person,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
     certificate: Pinned = None,
     password_file: PasswordFile = None,
 ) -> None:
     """Delete a package that one has received, for oneself."""
+    if not yes and not typer.confirm("You will not be able to fetch it any more. Delete it?"):
+        raise Stop("Nothing was changed.")
     _act(server, user, certificate, password_file, package, "put/delete")
 
 

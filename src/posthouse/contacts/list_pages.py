@@ -9,12 +9,13 @@ from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from posthouse.accounts import naming
 from posthouse.contacts import forms, lists
 from posthouse.contacts.models import Member, PersonalList
-from posthouse.contacts.views import form_methods, owner
+from posthouse.contacts.views import ask, form_methods, owner
 from posthouse.web.paging import page
 
 SENTENCES = 20
@@ -80,10 +81,13 @@ def remove(request: HttpRequest, list_id: UUID, member_id: int) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@form_methods
 def delete(request: HttpRequest, list_id: UUID) -> HttpResponse:
-    """Delete a list, not the people on it."""
+    """Delete a list, not the people on it, after a question."""
     found = get_object_or_404(PersonalList, pk=list_id, owner=owner(request))
+    if request.method != "POST":
+        text = f"People on it: {found.members.count():,}. They stay as they are, but the list cannot be had back."
+        return ask(request, str(found), text, reverse("contacts:lists"))
     found.delete()
     messages.success(request, f"The list {found} was deleted. The people on it are as they were.")
     return redirect("contacts:lists")

@@ -10,8 +10,9 @@ from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from posthouse.accounts.models import User
 from posthouse.contacts import book, forms, importing, table
@@ -52,10 +53,13 @@ def edit(request: HttpRequest, contact_id: UUID | None = None) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@form_methods
 def delete(request: HttpRequest, contact_id: UUID) -> HttpResponse:
-    """Delete a contact, on all of one's lists too."""
+    """Delete a contact, on all of one's lists too, after a question."""
     contact = get_object_or_404(Contact, pk=contact_id, owner=owner(request))
+    if request.method != "POST":
+        text = "The address is taken off your lists, too. Packages that were sent stay as they are."
+        return ask(request, str(contact), text, reverse("contacts:index"))
     contact.delete()
     messages.success(request, f"{contact} was deleted. Packages that were sent stay as they are.")
     return redirect("contacts:index")
@@ -83,6 +87,11 @@ def export(request: HttpRequest) -> HttpResponse:
     answer = HttpResponse(importing.export(owner(request)), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="contacts.csv"'
     return answer
+
+
+def ask(request: HttpRequest, title: str, text: str, back: str) -> HttpResponse:
+    """Ask whether something shall be deleted; the text says what that means."""
+    return render(request, "contacts/delete.html", {"title": title, "text": text, "back": back})
 
 
 def owner(request: HttpRequest) -> User:

@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -63,12 +63,16 @@ def expiry(request: HttpRequest, package_id: UUID) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def put(request: HttpRequest, package_id: UUID, place: str) -> HttpResponse:
-    """Put a package that somebody received into his archive, back, or away for good."""
+    """Put a package that somebody received into his archive, back, or, after a question, away for good."""
     delivery = access.delivery(cast(User, request.user), package_id)
     if delivery is None or place not in PLACES:
         raise Http404
+    if request.method != "POST":
+        if place != "delete":
+            return HttpResponseNotAllowed(["POST"])
+        return render(request, "packages/hide.html", {"package": delivery.package})
     title = delivery.package.title
     if place == "delete":
         ending.hide(delivery)
