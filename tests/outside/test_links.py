@@ -267,3 +267,12 @@ def test_what_is_in_it_is_told_to_whoever_opened_the_link_alone(send, client):
     assert told["envelope"] is None
     assert str(package.pk) in told["downloads"]
     assert Client().get(address, secure=True).status_code == 404
+
+
+def test_people_outside_see_200_files_on_a_page(alice, client):
+    upload(drafts.create(alice, "Rushes", "", [EVE], [(f"{number:03}", 0) for number in range(201)]))
+    answer = visit(client, secret_of())
+    assert answer.content.count(b'class="tree-size"') == 200
+    place = answer.redirect_chain[-1][0]
+    assert client.get(place, {"page": "2"}, secure=True).content.count(b'class="tree-size"') == 1
+    assert client.get(place, {"page": "x"}, secure=True).status_code == 404

@@ -191,7 +191,7 @@ def test_many_files_and_many_people_come_page_by_page(client, draft, alice, pari
     text = page(client, alice, "detail", package.pk)
     assert "folder" in text
     assert "All 105 recipients" in text
-    assert text.count('class="tree-line') == 201
+    assert text.count('class="tree-line') == 51
     client.force_login(alice)
     second = client.get(reverse("packages:detail", args=[package.pk]), {"page": 2}).content.decode()
     assert second.count('class="tree-line') == 51

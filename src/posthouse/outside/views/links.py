@@ -8,7 +8,6 @@ from uuid import UUID
 from csp.decorators import csp_update
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,8 +25,10 @@ from posthouse.packages import access, policies, tree
 from posthouse.packages import contents as package_contents
 from posthouse.packages.states import DOWNLOADS
 from posthouse.web.access import address_of
+from posthouse.web.paging import page
 
 FILES = 200
+"""Rows of a page: people without an account have set none."""
 
 
 @never_cache
@@ -65,14 +66,15 @@ def package(request: HttpRequest, link_id: UUID) -> HttpResponse:
     if link is None:
         return no_link(request)
     shown = link.delivery.package
-    files = Paginator(shown.files.all(), FILES).get_page(request.GET.get("page"))
+    files = page(request, shown.files.all(), FILES)
     context = {
         "package": shown,
         "link": link,
         "ends": min((end for end in (link.expires_at, shown.expires_at) if end), default=None),
         "several": shown.file_count > 1,
         "page": files,
-        "lines": tree.lines((file.path, file) for file in files.object_list),
+        "page_count": -(-shown.file_count // FILES),
+        "lines": tree.lines((file.path, file) for file in files),
         "download_place": f"{DOWNLOADS}{shown.pk}/",
     }
     return private(render(request, "outside/package.html", context))

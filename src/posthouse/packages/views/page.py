@@ -7,7 +7,6 @@ from uuid import UUID
 
 from csp.decorators import csp_update
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Case, Count, F, Q, Sum, When
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,9 +20,8 @@ from posthouse.cluster import servers
 from posthouse.packages import access, tree
 from posthouse.packages.models import Delivery, Package
 from posthouse.packages.states import DOWNLOADS as DOWNLOAD_PLACE
-from posthouse.web.paging import page
+from posthouse.web.paging import page, rows_per_page
 
-FILES = 200
 NAMED = 10
 DOWNLOADS = 50
 EVENTS = 10
@@ -41,7 +39,7 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
         if request.GET.get("was") != package.status:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "packages/detail_live.html", {"package": package, **_progress(package, mine=mine)})
-    files = Paginator(package.files.all(), FILES).get_page(request.GET.get("page"))
+    files = page(request, package.files.all())
     deliveries = access.told_of(user, package).select_related("recipient", "home").order_by("recipient__name", "pk")
     downloads = package.downloads.select_related("user", "file", "delivery__recipient").order_by("-started_at")
     # Files that came together in a zip file of some stand in its row.
@@ -62,7 +60,8 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             "copies": package.copies.select_related("user").order_by("event", "pk") if mine else (),
             "elsewhere": mine and package.deliveries.exclude(home=servers.this()).exists(),
             "page": files,
-            "lines": tree.lines((file.path, file) for file in files.object_list),
+            "page_count": -(-package.file_count // rows_per_page(request)),
+            "lines": tree.lines((file.path, file) for file in files),
             "downloads": downloads[:DOWNLOADS],
             "download_place": f"{DOWNLOAD_PLACE}{package.pk}/",
             # Not for recipients: they would learn what the others do.
