@@ -260,6 +260,13 @@ def test_a_package_shows_its_sender_what_happened_to_it(client, draft, alice, do
     assert "What happened" not in page(client, dora, "detail", package.pk), "what others do is not hers to know"
 
 
+def test_an_administrator_who_receives_a_package_finds_its_events_in_the_log(client, draft, admin):
+    package = upload(draft("admin", title="Day 12"))
+    text = page(client, admin, "detail", package.pk)
+    assert "was sent:" not in text
+    assert f"{reverse('audit:log')}?account={package.pk}" in text
+
+
 def test_a_package_leads_administrators_to_its_part_of_the_audit_log(client, draft, alice, admin):
     package = upload(draft("admin"))
     place = f"{reverse('audit:log')}?account={package.pk}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,11 +13,12 @@ from posthouse.cluster.models import Server
 from posthouse.lib import rows
 from posthouse.lib.ids import uuid7
 from posthouse.packages import ending, finding, lifecycle, names
-from posthouse.packages.manifest import Manifest, ManifestFile
+from posthouse.packages.manifest import Manifest, ManifestFile, Recipient
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
 
 BATCH = 500
+NAMED = 5
 
 
 class NotAdmitted(Exception):
@@ -131,10 +132,10 @@ def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Deli
     }
     homes = set(Server.objects.values_list("pk", flat=True))
     known = people | {None}  # outside
-    strangers = [person.login for person in manifest.recipients if person.home == here.pk and person.id not in known]
+    strangers = [person for person in manifest.recipients if person.home == here.pk and person.id not in known]
     if strangers:
         raise UnknownRecipient(
-            f"{', '.join(strangers[:5])} {'is' if len(strangers) == 1 else 'are'} not known on this server yet. "
+            f"{_named(strangers)} {'is' if len(strangers) == 1 else 'are'} not known on this server yet. "
             "Sync it, then try again."
         )
     if not any(person.home == here.pk for person in manifest.recipients):
@@ -150,3 +151,11 @@ def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Deli
         for person in manifest.recipients
         if person.id in known and person.home in homes
     ]
+
+
+def _named(people: Sequence[Recipient]) -> str:
+    """Name the first of these people; of private ones only how many: administrators are shown this, too."""
+    openly = [person.login for person in people if not person.private]
+    private = len(people) - len(openly)
+    counted = [f"{private} private recipient{'' if private == 1 else 's'}"] if private else []
+    return ", ".join(openly[:NAMED] + counted)

@@ -64,8 +64,8 @@ def detail(request: HttpRequest, package_id: UUID) -> HttpResponse:
             "lines": tree.lines((file.path, file) for file in files),
             "downloads": downloads[:DOWNLOADS],
             "download_place": f"{DOWNLOAD_PLACE}{package.pk}/",
-            # Not for recipients: they would learn what the others do.
-            "events": _events(package) if mine or user.is_administrator else [],
+            # Not for recipients, administrators among them: they would learn of private ones, and what others do.
+            "events": _events(package) if mine else [],
             **_progress(package, mine=mine),
         },
     )
