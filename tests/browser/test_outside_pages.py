@@ -155,3 +155,27 @@ def test_an_invitation_on_a_phone_until_it_is_used_up(phone: Page, paris: RealSe
     phone.goto(phone.url.split("/sent/")[0] + "/send")
     expect(phone.get_by_text("You have sent as much as the invitation allows.")).to_be_visible()
     check_page(phone)
+
+
+def test_an_upload_that_another_browser_has_begun_is_discarded_and_sent_anew(phone: Page, paris: RealServer) -> None:
+    log_in(phone, paris, "alice")
+    phone.goto(f"{paris.address}invitations/new")
+    phone.get_by_label("E-mail address").fill("mia@outside.example")
+    phone.get_by_role("button", name="Invite").click()
+    expect(phone.get_by_text("gets the invitation by e-mail")).to_be_visible()
+    phone.context.clear_cookies()
+    place = f"invitation/{secret(paris, 'mia@outside.example')}"
+    with paris.client() as other:
+        page = other.get(place)
+        call = {"title": "Merger", "note": "", "files": [{"path": "a.mov", "size": 10}], "key": "k"}
+        assert other.post_json(page.url, call).status == 201
+
+    phone.goto(f"{paris.address}{place}")
+    expect(phone.get_by_text("In another browser")).to_be_visible()
+    expect(phone.get_by_text("Merger")).to_have_count(0)
+    check_page(phone)
+    phone.set_viewport_size(SIZES["phone"])
+    phone.get_by_role("button", name="Discard it and send anew").click()
+    expect(phone.get_by_text("The upload was discarded.")).to_be_visible()
+    expect(phone.get_by_text("Good for 1 package")).to_be_visible()
+    check_page(phone)

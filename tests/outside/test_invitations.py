@@ -18,7 +18,7 @@ from posthouse.homes import behind
 from posthouse.homes.external import homes_of_external
 from posthouse.homes.models import Rule
 from posthouse.notices.models import OutgoingMail
-from posthouse.outside import invitations
+from posthouse.outside import browsers, invitations, visits
 from posthouse.outside.models import Invitation
 from posthouse.packages import access, rights
 from posthouse.packages.models import Package
@@ -202,13 +202,85 @@ def test_what_comes_by_an_invitation_follows_an_inviter_who_has_moved(eve, invit
     assert [delivery.home for delivery in package.deliveries.all()] == [tokyo]
 
 
+def opened(client, secret):
+    return client.get(reverse("outside:invited", args=[secret]), secure=True, follow=True)
+
+
 def test_by_the_link_an_upload_is_gone_on_with_though_the_last_use_is_gone(eve, invited):
     invitation, secret = invited
     Invitation.objects.update(uses_left=1)
     package = Package.objects.get(pk=send(eve, invitation).json()["package"])
-    page = Client().get(reverse("outside:invited", args=[secret]), secure=True, follow=True)
+    del eve.cookies[visits.COOKIE]  # it lasts for hours; the name of the browser for as long as an invitation
+    page = opened(eve, secret)
     assert page.redirect_chain[-1][0] == reverse("outside:send", args=[invitation.pk])
-    assert reverse("outside:sent", args=[invitation.pk, package.pk]) in page.content.decode()
+    place = reverse("outside:sent", args=[invitation.pk, package.pk])
+    assert place in page.content.decode()
+    assert eve.get(place, secure=True).status_code == 200
     assert 'id="new-package"' not in page.content.decode(), "nothing more can be sent"
     upload(package)
     assert Client().get(reverse("outside:invited", args=[secret]), secure=True).status_code == 404
+
+
+def test_who_has_the_same_invitation_sees_nothing_of_what_another_browser_sends(eve, invited):
+    invitation, secret = invited
+    package = send(eve, invitation, title="Merger").json()["package"]
+    other = Client()
+    text = opened(other, secret).content.decode()
+    assert "In another browser" in text
+    assert "Merger" not in text
+    for name in ("sent", "upload"):
+        place = reverse(f"outside:{name}", args=[invitation.pk, package])
+        assert eve.get(place, secure=True).status_code == 200
+        assert other.get(place, secure=True).status_code == 404
+    assert "Merger" in eve.get(reverse("outside:send", args=[invitation.pk]), secure=True).content.decode()
+    again = send(other, invitation, title="Another").json()["package"]
+    assert again != package, "though both call it by the same key"
+    assert "Another" not in opened(eve, secret).content.decode()
+
+
+@pytest.mark.parametrize("cookie", ["", "short", "x" * 43])
+def test_a_browser_without_its_name_sends_and_sees_nothing(eve, invited, cookie):
+    invitation, _ = invited
+    package = send(eve, invitation, title="Merger").json()["package"]
+    eve.cookies[browsers.COOKIE] = cookie
+    assert eve.get(reverse("outside:sent", args=[invitation.pk, package]), secure=True).status_code == 404
+    page = eve.get(reverse("outside:send", args=[invitation.pk]), secure=True)
+    assert page.status_code == (200 if len(cookie) == 43 else 404)
+    assert "Merger" not in page.content.decode()
+
+
+def test_an_upload_of_another_browser_is_discarded_and_its_use_comes_back(eve, invited):
+    invitation, secret = invited
+    Invitation.objects.update(uses_left=1)
+    package = send(eve, invitation).json()["package"]
+    other = Client()
+    text = opened(other, secret).content.decode()
+    place = reverse("outside:discard", args=[invitation.pk, package])
+    assert place in text
+    assert other.get(place, secure=True).status_code == 405
+    text = other.post(place, secure=True, follow=True).content.decode()
+    assert "The upload was discarded." in text
+    assert 'id="new-package"' in text
+    assert Package.objects.get(pk=package).status == "error"
+    invitation.refresh_from_db()
+    assert (invitation.uses_left, invitation.used) == (1, 0)
+    assert "ended already" in other.post(place, secure=True, follow=True).content.decode()
+    invitation.refresh_from_db()
+    assert invitation.uses_left == 1, "it came back once"
+    assert send(other, invitation).status_code == 201
+
+
+def test_only_an_upload_of_this_invitation_is_discarded(eve, invited, alice, draft):  # noqa: F811
+    other = draft("alice")
+    finished = send(eve, invited[0]).json()["package"]
+    upload(Package.objects.get(pk=finished))
+    for package in (other.pk, finished):
+        eve.post(reverse("outside:discard", args=[invited[0].pk, package]), secure=True)
+    assert Package.objects.get(pk=other.pk).status == "uploading"
+    assert Package.objects.get(pk=finished).status == "complete"
+    assert Client().post(reverse("outside:discard", args=[invited[0].pk, other.pk]), secure=True).status_code == 404
+
+
+def test_long_names_of_calls_that_differ_at_their_end_are_two(eve, invited):
+    answers = {send(eve, invited[0], key="k" * 63 + end).json()["package"] for end in "ab"}
+    assert len(answers) == 2

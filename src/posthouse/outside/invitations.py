@@ -5,6 +5,7 @@ Such a package enters as the inviter's own, to himself: he is its sender and its
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -23,7 +24,7 @@ from posthouse.notices.letters import Letter, link, moment
 from posthouse.notices.wordings import Wording
 from posthouse.outside import secrets
 from posthouse.outside.models import Invitation
-from posthouse.packages import drafts, limits
+from posthouse.packages import drafts, lifecycle, limits
 from posthouse.packages.models import Package
 
 MOST_DAYS, MOST_USES = 90, 100
@@ -73,10 +74,24 @@ def find(secret: str) -> Invitation | None:
     return found if permissions.may(found.inviter, permissions.INVITE) else None
 
 
+def sent_with(invitation: Invitation, browser: str = "") -> QuerySet[Package]:
+    """Return what was sent with an invitation, by all browsers or by the one with this mark."""
+    return Package.objects.filter(sender_id=invitation.inviter_id, key__startswith=mark(invitation.pk, browser))
+
+
 def unfinished(invitation: Invitation) -> QuerySet[Package]:
     """Return the packages whose upload was begun with an invitation and is not over, newest first."""
-    mine = Package.objects.filter(sender_id=invitation.inviter_id, key__startswith=mark(invitation.pk))
-    return mine.filter(status=Package.Status.UPLOADING).order_by("-created_at")
+    return sent_with(invitation).filter(status=Package.Status.UPLOADING).order_by("-created_at")
+
+
+def discard(invitation: Invitation, package: Package) -> bool:
+    """End an upload that nobody goes on with, and give its use back; False if it is not uploading any more."""
+    with transaction.atomic():
+        if not lifecycle.give_up(package, "Whoever was invited discarded it before all files were uploaded."):
+            return False
+        spent = Invitation.objects.filter(pk=invitation.pk, used__gt=0)
+        spent.update(uses_left=F("uses_left") + 1, used=F("used") - 1)
+    return True
 
 
 def revoke(invitation: Invitation) -> bool:
@@ -85,13 +100,21 @@ def revoke(invitation: Invitation) -> bool:
 
 
 def take(
-    invitation: Invitation, title: str, note: str, files: Sequence[tuple[str, int]], key: str, envelope: str = ""
+    invitation: Invitation,
+    browser: str,
+    title: str,
+    note: str,
+    files: Sequence[tuple[str, int]],
+    key: str,
+    envelope: str = "",
 ) -> Package:
-    """Make a package of the inviter's that somebody outside is about to upload.
+    """Make a package of the inviter's that somebody outside is about to upload in the browser with this mark.
 
     Raises drafts.Refused, also when the invitation is used up; then it is as it was.
     """
-    name = f"{mark(invitation.pk)}{key or uuid7()}"[: limits.KEY]
+    # The name that the client gives to its call may be as long as a key, and must differ to its end.
+    own = hashlib.sha256((key or str(uuid7())).encode()).hexdigest()
+    name = f"{mark(invitation.pk, browser)}{own}"[: limits.KEY]
     made = Package.objects.filter(sender=invitation.inviter, key=name).first()
     if made is not None:
         return made
@@ -119,9 +142,9 @@ def left(inviters: People) -> Left:
     return Left(found.count(), "open invitation", "open invitations")
 
 
-def mark(invitation_id: UUID) -> str:
-    """Return how the keys of packages begin that were sent with an invitation."""
-    return f"outside:{invitation_id.hex[-12:]}:"
+def mark(invitation_id: UUID, browser: str = "") -> str:
+    """Return how the keys of packages begin that were sent with an invitation, in the browser with this mark if any."""
+    return f"outside:{invitation_id.hex[-12:]}:{browser}{':' if browser else ''}"
 
 
 def _letter(invitation: Invitation) -> Letter:

@@ -19,5 +19,6 @@ urlpatterns = [
     path("visit/<uuid:invitation_id>/send", invitations.send, name="send"),
     path("visit/<uuid:invitation_id>/sent/<uuid:package_id>", invitations.sent, name="sent"),
     path("visit/<uuid:invitation_id>/sent/<uuid:package_id>/upload", invitations.upload, name="upload"),
+    path("visit/<uuid:invitation_id>/discard/<uuid:package_id>", invitations.discard, name="discard"),
     path("server/configuration/outside", links.policy, name="policy"),
 ]

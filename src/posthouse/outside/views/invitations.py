@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from posthouse.accounts import permissions
 from posthouse.accounts.models import User
 from posthouse.audit import log as audit
-from posthouse.outside import guesses, invitations, visits
+from posthouse.outside import browsers, guesses, invitations, visits
 from posthouse.outside.forms import InvitationForm
 from posthouse.outside.models import Invitation
 from posthouse.outside.views.answers import no_link, private
@@ -78,6 +78,7 @@ def open_invitation(request: HttpRequest, secret: str) -> HttpResponse:
         return no_link(request)
     response = redirect("outside:send", found.pk)
     visits.remember(request, response, found.pk)
+    browsers.remember(request, response)
     return private(response)
 
 
@@ -88,17 +89,18 @@ def send(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     found = _open(request, invitation_id)
     if found is None:
         return no_link(request)
+    browser = browsers.mark(request, found.pk)
     if request.method != "POST":
-        return private(
-            render(
-                request,
-                "outside/send.html",
-                {"invitation": found, "limits": limits, "unfinished": invitations.unfinished(found)},
-            )
-        )
+        begun = list(invitations.unfinished(found))
+        here = [one for one in begun if one.key.startswith(invitations.mark(found.pk, browser))]
+        # Of what other browsers have begun the page tells no more than when: others may have the link, too.
+        elsewhere = [(one.pk, one.created_at) for one in begun if one not in here]
+        context = {"invitation": found, "limits": limits, "unfinished": here, "elsewhere": elsewhere}
+        return private(render(request, "outside/send.html", context))
 
     def take(call: dict[str, Any]) -> Package:
-        return invitations.take(found, call["title"], call["note"], call["files"], call["key"], call["envelope"])
+        told = [call[name] for name in ("title", "note", "files", "key", "envelope")]
+        return invitations.take(found, browser, *told)
 
     return calls.make(request, take, lambda package: _state(found, package))
 
@@ -122,17 +124,35 @@ def sent(request: HttpRequest, invitation_id: UUID, package_id: UUID) -> HttpRes
     return private(render(request, "outside/sent.html", {"invitation": found, "package": package, "again": again}))
 
 
+@require_POST
+def discard(request: HttpRequest, invitation_id: UUID, package_id: UUID) -> HttpResponse:
+    """End an upload that was begun with an invitation, in whatever browser, and give its use back."""
+    found = _open(request, invitation_id)
+    package = invitations.unfinished(found).filter(pk=package_id).first() if found else None
+    if found is None:
+        return no_link(request)
+    if package is not None and invitations.discard(found, package):
+        messages.success(request, "The upload was discarded. You can send the files anew.")
+    else:
+        messages.info(request, "This upload has ended already.")
+    return redirect("outside:send", found.pk)
+
+
 def _open(request: HttpRequest, invitation_id: UUID) -> Invitation | None:
     """Return an invitation that this browser has opened, also one that was used up since: something may go on."""
     opened = invitation_id in visits.open_ids(request.META.get("HTTP_COOKIE", ""))
-    return invitations.good().filter(pk=invitation_id).first() if opened else None
+    named = bool(browsers.mark(request, invitation_id))
+    return invitations.good().filter(pk=invitation_id).first() if opened and named else None
 
 
 def _sent(request: HttpRequest, invitation_id: UUID, package_id: UUID) -> tuple[Invitation, Package]:
+    """Return an invitation and what this very browser sends with it."""
     found = _open(request, invitation_id)
-    mine = Package.objects.filter(pk=package_id, key__startswith=invitations.mark(invitation_id))
-    package = mine.first() if found else None
-    if found is None or package is None or package.sender_id != found.inviter_id:
+    package = None
+    if found is not None:
+        mine = invitations.sent_with(found, browsers.mark(request, found.pk))
+        package = mine.filter(pk=package_id).first()
+    if found is None or package is None:
         raise Http404
     return found, package
 
