@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from posthouse.accounts.models import User
-from posthouse.packages import drafts, ending, finding, indexing
+from posthouse.packages import drafts, ending, finding, indexing, matching
 from posthouse.packages.models import Delivery, Indexing, Package, Place, Renamed
 from tests.conftest import make_user
 from tests.packages.conftest import upload
@@ -128,7 +128,7 @@ def test_a_package_is_in_the_index_only_if_it_was_made(draft, alice):
 
 
 def test_many_are_found_page_by_page_also_when_most_of_them_are_over(client, draft, alice, dora, monkeypatch):
-    monkeypatch.setattr(finding, "CHUNK", 4)
+    monkeypatch.setattr(matching, "CHUNK", 4)
     User.objects.filter(pk=dora.pk).update(rows=3)
     packages = [upload(draft("dora", title=f"Rushes {n}")) for n in range(20)]
     for package in packages[4:17]:
@@ -149,7 +149,7 @@ def test_one_question_looks_at_no_more_than_so_many_places(client, draft, dora, 
     packages = [upload(draft("dora", title=f"Rushes {n}")) for n in range(8)]
     for package in packages[1:]:
         ending.end(package.pk, Package.End.EXPIRED)
-    monkeypatch.setattr(finding, "CHUNK", 5)
+    monkeypatch.setattr(matching, "CHUNK", 5)
     client.force_login(dora)
     answer = client.get(reverse("packages:received"), {"q": "rushes"})
     assert "Nothing found" in answer.content.decode()
@@ -234,5 +234,5 @@ def test_a_search_needs_as_many_queries_for_one_package_as_for_many(client, draf
     for n in range(12):
         upload(draft("dora", title=f"Rushes {n}"))
     client.force_login(dora)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         client.get(reverse("packages:received"), {"q": "rushes"})
