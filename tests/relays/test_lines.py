@@ -14,16 +14,18 @@ from posthouse.cluster.sockets import Facts
 from posthouse.cluster.streams import NoAnswer, StreamBroken, TooLong
 from posthouse.cluster.transport import Place
 from posthouse.relays import adapt, lines
-from posthouse.relays.lines import BEGIN, DEPTH, FIRST, LEAST, Lines
+from posthouse.relays.lines import BEGIN, DEPTH, FIRST, LEAST, WHOLE, Lines
+from posthouse.relays.valve import Valve, Valves
 
 PLACE, OTHER = Place("a.example.com", 443), Place("b.example.com", 443)
-TRIP = 0.001
+TRIP, NEAR_TRIP = 0.01, 0.001
 
 
 class FakeStream:
     """A connection without a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, trip: float) -> None:
+        self.trip = trip
         self.load = 0
         self.usable = True
         self.acknowledged = 0
@@ -35,7 +37,7 @@ class FakeStream:
         self._lock = threading.Lock()
 
     def facts(self) -> Facts:
-        return Facts(TRIP, self.acknowledged, waiting=False)
+        return Facts(self.trip, self.acknowledged, waiting=False)
 
     def gone(self) -> bool:
         if self.hung_up and self.load == 0:
@@ -67,15 +69,16 @@ class Network:
 
     def __init__(self) -> None:
         self.opened: list[FakeStream] = []
+        self.trip = TRIP
         self.refuse: OSError | None = None
         self.enough = threading.Event()
 
     def __call__(self, place: Place) -> Any:
         if self.refuse is not None:
             raise self.refuse
-        stream = FakeStream()
+        stream = FakeStream(self.trip)
         self.opened.append(stream)
-        if len(self.opened) >= adapt.START[0][1]:
+        if len(self.opened) >= adapt.start(self.trip):
             self.enough.set()
         return stream
 
@@ -106,7 +109,7 @@ def settle(far: Lines, network: Network) -> None:
 
 def test_the_first_call_opens_several_streams_at_once(far: Lines, network: Network) -> None:
     settle(far, network)
-    assert len(network.opened) == adapt.START[0][1]
+    assert len(network.opened) == adapt.start(TRIP)
     assert far.calls() == DEPTH * len(network.opened)
 
 
@@ -200,6 +203,7 @@ def test_what_a_call_carries_follows_the_rate_and_grows_small_at_the_end(far: Li
 def test_a_near_line_is_measured_soon_and_from_the_first_part_on(
     far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    network.trip = NEAR_TRIP
     settle(far, network)
     now = [far._looked_at + 5]  # the far side has made room for many files meanwhile
     monkeypatch.setattr(lines.time, "monotonic", lambda: now[0])
@@ -210,9 +214,37 @@ def test_a_near_line_is_measured_soon_and_from_the_first_part_on(
     for stream in network.opened:
         stream.acknowledged += 10_000_000
     far.look()
-    assert far._rate == pytest.approx(400e6)
+    assert far._rate == pytest.approx(len(network.opened) * 50e6)
     far.begin()
     assert far._rate, "known, from the relay before"
+
+
+def test_on_a_near_line_parts_are_not_cut_unless_a_bandwidth_is_set(far: Lines, network: Network) -> None:
+    valve = Valve()
+    far.gate = Valves(valve)
+    network.trip = NEAR_TRIP
+    settle(far, network)
+    far._rate = 160e6
+    assert far.stretch(1000) == WHOLE
+    valve.set(100e6)
+    assert far.stretch(1 << 40) == 10_000_000 // LEAST * LEAST
+
+
+def test_on_a_near_line_no_more_streams_are_tried(
+    far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.trip = NEAR_TRIP
+    settle(far, network)
+    now = [far._looked_at]
+    monkeypatch.setattr(lines.time, "monotonic", lambda: now[0])
+    for _ in range(5):
+        now[0] += 3
+        far._calls = 100
+        for stream in network.opened:
+            stream.acknowledged += 1_000_000
+        far.look()
+        far._calls = 0
+    assert len(network.opened) == len(far._streams) == adapt.start(NEAR_TRIP)
 
 
 def test_a_look_measures_and_tries_more_streams(far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

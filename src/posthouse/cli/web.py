@@ -9,7 +9,7 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.http import HTTP2Settings
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 
 from posthouse.config.options import Options
@@ -26,6 +26,8 @@ OTHER_FILES = 256
 # would hold a browser's upload to 28. The connection's window bounds what one client can have us keep in memory.
 STREAM_WINDOW = 16 * 1024 * 1024
 CONNECTION_WINDOW = 32 * 1024 * 1024
+# What comes of a body at a time at most: each piece costs a turn of the event loop, so a fast line wants large ones.
+BODY_PIECE = 1024 * 1024 + 8192
 
 # Granian's own lines go the way of all others, and only the bad ones.
 LOGGING: dict[str, Any] = {
@@ -50,6 +52,7 @@ def serve(options: Options) -> None:
         backlog=1024,
         backpressure=max(OTHER_FILES, _files() - OTHER_FILES),
         http=HTTPModes.auto,
+        http1_settings=HTTP1Settings(max_buffer_size=BODY_PIECE),
         http2_settings=HTTP2Settings(
             initial_stream_window_size=STREAM_WINDOW,
             initial_connection_window_size=CONNECTION_WINDOW,

@@ -34,6 +34,11 @@ class Gate(Protocol):
         """How many bytes are asked for at a time."""
         ...
 
+    @property
+    def free(self) -> bool:
+        """Whether no bandwidth is set."""
+        ...
+
     def __call__(self, size: int) -> None:
         """Block until so many bytes may be sent."""
         ...

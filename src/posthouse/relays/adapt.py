@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MOST = 32
-START = ((0.12, 8), (0.25, 12), (float("inf"), 24))
+NEAR_SECONDS, NEAR_FIRST_SECONDS = 0.002, 0.15
+"""A line with a shorter round trip is at its full rate at once."""
+START = ((NEAR_SECONDS, 16), (0.12, 8), (0.25, 12), (float("inf"), 24))
 """Streams to begin with, by the round trip in seconds: each needs many round trips to get up to speed.
 
 On a near line it is the far side that wants several: its kernel deals them out to its processes by lot, and of a few
-all might go to one.
+most might go to one.
 """
-NEAR_SECONDS, NEAR_FIRST_SECONDS = 0.002, 0.15
-"""A line with a shorter round trip is at its full rate at once."""
+FEWEST = min(streams for _, streams in START)
+"""Streams to begin with in any case, before the round trip is known."""
 GAIN = 1.12
 """What more streams must bring to be kept: the rate of a lossy line is never quite the same for two moments."""
 SETTLED = 1.15
@@ -55,6 +57,8 @@ class Adapter:
     def __init__(self, trip: float) -> None:
         """`trip` is the round trip in seconds."""
         self.streams = start(trip)
+        self.near = trip < NEAR_SECONDS
+        """Whether the line is so short that nothing is to be gained by more streams, nor by small calls."""
         self._before: tuple[int, float] | None = None
         """What there was before the trial that runs: streams, bytes per second."""
         self._last = 0.0
@@ -68,6 +72,8 @@ class Adapter:
         to send. Nothing can be learned from such a time.
         """
         last, self._last = self._last, rate
+        if self.near:
+            return None  # what differs from look to look there is how busy the two machines are
         if held_back:
             return self._give_up_trial(now, "the line is not what limits it") if self._before else None
         if self._before is None:

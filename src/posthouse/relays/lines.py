@@ -31,6 +31,8 @@ STRETCH_SECONDS, LAST_SECONDS = 1.0, 0.15
 """What one call carries takes a stream about so long; less at the end, but no less than the second."""
 LEAST, BEGIN = 256 * 1024, 1024 * 1024
 """Bytes of a call at least, and as long as nothing is known of the line."""
+WHOLE = 1 << 62
+"""Bytes of a call that shall not be cut."""
 PAUSE_SECONDS = 0.5
 """After so long without a call it is measured anew how fast the line is."""
 IDLE_SECONDS = 20.0
@@ -70,7 +72,7 @@ class Steady:
 
     def stretch(self, left: int) -> int:  # noqa: ARG002 - it makes no difference
         """Return how many bytes a call shall carry: all of a part."""
-        return 1 << 62
+        return WHOLE
 
     def begin(self) -> None:
         """Nothing is to be learned."""
@@ -119,10 +121,16 @@ class Lines:
         return max(FIRST, DEPTH * len(self._streams))
 
     def stretch(self, left: int) -> int:
-        """Return how many bytes the next call shall carry: a second's worth of a stream, less at the end."""
+        """Return how many bytes the next call shall carry: a second's worth of a stream, less at the end.
+
+        On a near line, whole parts: there a call costs more than what is gained by cutting.
+        """
         with self._changed:
             streams = max(1, len(self._streams))
+            near = self._adapter is not None and self._adapter.near
             known = int(self._rate / streams * STRETCH_SECONDS) if self._rate else BEGIN
+        if near and (self.gate is None or self.gate.free):
+            return WHOLE
         # The last calls are small, so that all streams end at about the same time. They are not so small that calls and
         # records cost more than what is gained.
         last = max(left // (4 * streams), int(known * LAST_SECONDS / STRETCH_SECONDS))
@@ -215,7 +223,7 @@ class Lines:
                     return stream
                 if not self._streams and not self._opening:
                     self._opening += 1
-                    self._open_more(adapt.START[0][1] - 1, place)  # they take a few round trips, all at the same time
+                    self._open_more(adapt.FEWEST - 1, place)  # they take a few round trips, all at the same time
                     break
                 self._changed.wait(1)
         try:
@@ -330,6 +338,10 @@ class _Timed:
     @property
     def step(self) -> int:
         return self._gate.step
+
+    @property
+    def free(self) -> bool:
+        return self._gate.free
 
     def __call__(self, size: int) -> None:
         began = time.monotonic()

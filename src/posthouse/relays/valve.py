@@ -40,6 +40,11 @@ class Valve:
         rate = self._bucket.rate
         return FREE_STEP if rate is None else max(LEAST_STEP, min(int(rate * STEP_SECONDS), LIMITED_STEP))
 
+    @property
+    def free(self) -> bool:
+        """Whether no rate is set."""
+        return self._bucket.rate is None
+
     def set(self, rate: float | None) -> None:
         """Change the rate, at once: whoever waits goes on waiting by the new one."""
         with self._state:
@@ -79,6 +84,11 @@ class Valves:
     def step(self) -> int:
         """Return how many bytes are taken at a time."""
         return min(valve.step for valve in self._valves)
+
+    @property
+    def free(self) -> bool:
+        """Whether none has a rate."""
+        return all(valve.free for valve in self._valves)
 
     def __call__(self, size: int) -> None:
         """Wait until so many bytes may be sent. Raises Paused."""
