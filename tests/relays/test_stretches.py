@@ -118,7 +118,7 @@ def test_streams_are_added_while_they_bring_something_and_dropped_when_they_do_n
 
 
 def test_nothing_is_learned_from_a_time_in_which_the_line_was_not_the_limit() -> None:
-    adapter = Adapter(0.001)
+    adapter = Adapter(0.01)
     assert adapter.streams == 8
     for second in range(10):
         assert adapter.observe(3 * second, 1e6, held_back=True) is None
