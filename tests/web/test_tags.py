@@ -48,6 +48,16 @@ def test_a_status_escapes_its_text_and_refuses_unknown_kinds() -> None:
         render('{% status "purple" "Well" %}')
 
 
+def test_a_table_names_its_columns_aloud_where_it_does_not_show_them() -> None:
+    html = render(
+        '{% table caption "Name" left_out "(Actions)" %}<tr></tr>{% endtable %}', caption="A & B", left_out=""
+    )
+    assert '<caption class="visually-hidden">A &amp; B</caption>' in html
+    assert re.findall('<th scope="col">(.*)</th>', html) == ["Name", '<span class="visually-hidden">Actions</span>']
+    assert "<tr></tr>" in html
+    assert "<caption" not in render('{% table "" "Name" %}{% endtable %}')
+
+
 def test_an_error_is_tied_to_its_field() -> None:
     html = render("{% field form.to %}", form=Letter({"to": "nobody"}))
     assert 'for="id_to"' in html

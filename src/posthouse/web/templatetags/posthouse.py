@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -93,3 +94,15 @@ def nav(context: template.Context, name: str, picture: str, text: str) -> dict[s
     path = request.path if request else ""
     current = "page" if path == url else "true" if path.startswith(url) else ""
     return {"url": url, "picture": picture, "text": text, "current": current}
+
+
+@register.simple_block_tag
+def table(content: str, caption: str, *columns: str, extra: str = "mb-0", anchor: str = "") -> SafeString:
+    """Show rows under the names of their columns; on a phone each row is a card, and `data-label` names its cells.
+
+    The caption is read aloud and not shown, and so is a name in brackets: "(Actions)". An empty name is no column.
+    """
+    shown = [(name.strip("()"), name.startswith("(")) for name in columns if name]
+    return render_to_string(
+        "web/table.html", {"content": content, "caption": caption, "columns": shown, "extra": extra, "anchor": anchor}
+    )
