@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,10 +18,10 @@ from django.utils import timezone
 from posthouse.accounts import handover
 from posthouse.accounts.models import User
 from posthouse.cluster import calls, letters, servers
-from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.errors import NoConnection
-from posthouse.cluster.transport import Place, Reply
+from posthouse.cluster.transport import Reply
 from tests.cluster.conftest import Signer
+from tests.cluster.fake import Call, FakeNetwork
 from tests.conftest import PASSWORD
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -29,27 +29,15 @@ TOKYO = "https://tokyo.example"
 
 
 @dataclass
-class Clock:
+class Clock(FakeNetwork):
     """A network on which every server tells its time, which differs from here by `ahead` seconds."""
 
     ahead: float = 0
     away: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def certificate(self, host: str, port: int) -> Certificate:
-        raise NotImplementedError
-
-    def send(
-        self,
-        place: Place,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | Iterable[bytes],
-        timeout: float,
-        limit: int,
-    ) -> Reply:
-        self.asked.append(target)
+    def answer(self, call: Call) -> Reply:
+        self.asked.append(call.target)
         if self.away:
             raise NoConnection("Nothing answers.")
         return Reply(200, {}, json.dumps({"clock": timezone.now().timestamp() + self.ahead}).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,12 @@ import posthouse
 from posthouse.accounts import own
 from posthouse.accounts.models import User
 from posthouse.cluster import calls, servers
-from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.models import Server
-from posthouse.cluster.transport import Place, Reply
+from posthouse.cluster.transport import Reply
 from posthouse.sync import digest
 from posthouse.sync.models import Run
 from tests.cluster.conftest import Signer
+from tests.cluster.fake import Call, FakeNetwork
 from tests.cluster.far import Far
 from tests.conftest import PASSWORD, make_user
 from tests.sync.test_runs import sync
@@ -328,26 +328,14 @@ def test_of_two_changes_of_one_password_at_once_one_wins_and_the_other_is_told(a
 
 
 @dataclass
-class Slow:
+class Slow(FakeNetwork):
     """A master whose answer is overtaken by a sync that brings a later change."""
 
     user: User
 
-    def certificate(self, host: str, port: int) -> Certificate:
-        raise NotImplementedError
-
-    def send(
-        self,
-        place: Place,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | Iterable[bytes],
-        timeout: float,
-        limit: int,
-    ) -> Reply:
+    def answer(self, call: Call) -> Reply:
         User.objects.filter(pk=self.user.pk).update(name="Later", password="later")
-        wish = json.loads(body if isinstance(body, bytes) else b"")["wish"]
+        wish = json.loads(call.body)["wish"]
         field = "password" if "password" in wish else "name"
         return Reply(200, {}, json.dumps({field: "earlier", "password_at": "2026-11-01T00:00:00+00:00"}).encode())
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from django.urls import resolve
 
 from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.errors import Broken, NameUnknown, NoConnection
-from posthouse.cluster.transport import Place, Reply
+from posthouse.cluster.transport import Reply
+from tests.cluster.fake import Call, FakeNetwork
 
 
 def answer(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -83,7 +84,7 @@ def dying_after(statements: int) -> Iterator[None]:
         yield
 
 
-class Pipe:
+class Pipe(FakeNetwork):
     """A transport whose network is a pipe; either end may call the other, one call inside the other."""
 
     def __init__(self, read: Any, write: Any, places: dict[str, Certificate]) -> None:
@@ -103,36 +104,26 @@ class Pipe:
             raise NoConnection(f"Nothing answers at {host}, port {port}.")
         return self.places[host]
 
-    def send(
-        self,
-        place: Place,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | Iterable[bytes],
-        timeout: float,
-        limit: int,
-    ) -> Reply:
-        self.certificate(place.host, place.port)
-        content = body if isinstance(body, bytes) else b"".join(body)
-        self.sent.append(target)
+    def answer(self, call: Call) -> Reply:
+        self.certificate(call.place.host, call.place.port)
+        self.sent.append(call.target)
         found = self.ask(
             "request",
-            method=method,
-            target=target,
-            headers=dict(headers),
-            body=base64.b64encode(content).decode(),
+            method=call.method,
+            target=call.target,
+            headers=dict(call.headers),
+            body=base64.b64encode(call.body).decode(),
         )
         for path in list(self.cut):
-            if path in target:
+            if path in call.target:
                 self.cut.discard(path)
                 raise Broken("The connection broke.")
-        if self.break_at and self.break_at[0] in target:
+        if self.break_at and self.break_at[0] in call.target:
             path, left = self.break_at
             self.break_at = (path, left - 1)
             if left == 1:
                 self.break_at = None
-                self.down.add(place.host)
+                self.down.add(call.place.host)
                 raise Broken("The connection broke.")
         return Reply(found["status"], found["headers"], base64.b64decode(found["body"]))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from enum import Enum
 
 from posthouse.cluster.certificate import Certificate
 from posthouse.cluster.errors import Broken, NoConnection
-from posthouse.cluster.transport import Place, Reply
+from posthouse.cluster.transport import Reply
+from tests.cluster.fake import Call, FakeNetwork
 from tests.cluster.far import Far
 
 
@@ -31,7 +32,7 @@ class Killed(BaseException):
     """This server was killed."""
 
 
-class Faulty:
+class Faulty(FakeNetwork):
     """A transport to several far servers. `plan` says what becomes of the next calls; all further ones arrive."""
 
     def __init__(self, fars: list[Far]) -> None:
@@ -46,25 +47,16 @@ class Faulty:
     def certificate(self, host: str, port: int) -> Certificate:
         return self.fars[host].certificate(host, port)
 
-    def send(
-        self,
-        place: Place,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | Iterable[bytes],
-        timeout: float,
-        limit: int,
-    ) -> Reply:
-        far, content = self.fars[place.host], body if isinstance(body, bytes) else b"".join(body)
+    def answer(self, call: Call) -> Reply:
+        far = self.fars[call.place.host]
 
         def arrive(statements: int = 0) -> Reply:
             found = far.ask(
                 "request",
-                method=method,
-                target=target,
-                headers=dict(headers),
-                body=base64.b64encode(content).decode(),
+                method=call.method,
+                target=call.target,
+                headers=dict(call.headers),
+                body=base64.b64encode(call.body).decode(),
                 statements=statements,
             )
             if found is None:
