@@ -321,8 +321,12 @@ def test_a_package_whose_last_recipients_moved_here_is_complete(
     early.begin()
     User.objects.filter(pk=bob.pk).update(home=here)
     upload.end()
-    assert Relay.objects.get().state == "failed"
+    relay = Relay.objects.get()
+    assert (relay.state, relay.for_nobody) == ("failed", True)
     assert Package.objects.get().status == "complete"
+    assert queue.retry(relay), "somebody wants it there all the same"
+    assert not Relay.objects.get().for_nobody
+    assert Package.objects.get().status == "relaying"
 
 
 def test_what_was_cancelled_during_the_upload_shows_at_its_end(uploading: Callable[..., Uploading]) -> None:

@@ -57,6 +57,9 @@ class Relay(Work):
     cancelled_by = models.CharField(
         max_length=200, blank=True, default="", help_text="who wants it to end; the far side is told to forget it"
     )
+    for_nobody = models.BooleanField(
+        default=False, help_text="it ends because nobody whom it was for lives there any more: it counts no longer"
+    )
     early = models.BooleanField(default=False, help_text="the package is still being uploaded")
 
     class Meta:

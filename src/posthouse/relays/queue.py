@@ -30,8 +30,6 @@ log = structlog.get_logger("posthouse.relays")
 ENDED = (State.DONE, State.FAILED)
 GOING = (State.QUEUED, State.ACTIVE, State.DEFERRED, State.HELD)
 CANCELLED, REMOVED, LIFETIME = "cancelled", "removed", "lifetime"
-FOR_NOBODY = "this server, for nobody whom it is for lives there any more"
-"""Who cancels relays that began during the upload, and of which the recipients have moved since."""
 BATCH = 500
 
 
@@ -85,7 +83,7 @@ def _confirm(package: Package, homes: Collection[UUID]) -> None:
     left = list(begun.exclude(destination__in=homes))
     if begun.update(early=False):
         for relay in left:
-            cancel(relay, FOR_NOBODY)
+            cancel(relay, "this server, for nobody whom it is for lives there any more", for_nobody=True)
         settle(package.pk)
 
 
@@ -122,7 +120,9 @@ def retry(relay: Relay) -> bool:
         _lock(relay.package_id)
         if not leases.requeue(Relay.objects.filter(pk=relay.pk)):
             return False
-        Relay.objects.filter(pk=relay.pk).update(since=timezone.now(), rank=0, cancelled_by="", held_by="", trouble="")
+        Relay.objects.filter(pk=relay.pk).update(
+            since=timezone.now(), rank=0, cancelled_by="", for_nobody=False, held_by="", trouble=""
+        )
         links.ensure([relay.destination_id])
         links.knocked(relay.destination_id)
         settle(relay.package_id)
@@ -130,17 +130,20 @@ def retry(relay: Relay) -> bool:
     return True
 
 
-def cancel(relay: Relay, who: str) -> bool:
+def cancel(relay: Relay, who: str, *, for_nobody: bool = False) -> bool:
     """Have a relay ended on both sides (M17); False when it has ended already.
+
+    One that is for nobody any more has no say in what becomes of its package from then on.
 
     The worker that runs it loses it, and the next one tells the far side to forget what has arrived. A far side that
     knows nothing of it, or that cannot be reached now, is not waited for: it forgets by itself, in time.
     """
     at_once = relay.fence == 0 or links.in_trouble([relay.destination_id])
-    if at_once and _end_at_once(relay, cancelled(who), cancelled_by=who, trouble=CANCELLED):
+    wish = {"cancelled_by": who, "for_nobody": for_nobody}
+    if at_once and _end_at_once(relay, cancelled(who), **wish, trouble=CANCELLED):
         return True
     # Also when a worker has taken it at this moment.
-    return take_from_worker(relay, rank=0, attempts=0, cancelled_by=who, held_by="")
+    return take_from_worker(relay, rank=0, attempts=0, **wish, held_by="")
 
 
 def take_from_worker(relay: Relay, **fields: object) -> bool:
@@ -216,7 +219,7 @@ def settle(package_id: UUID) -> None:
     """
     if Package.objects.filter(pk=package_id, closed_at=None).exists():
         return
-    wanted = Relay.objects.filter(package=package_id).exclude(cancelled_by=FOR_NOBODY)
+    wanted = Relay.objects.filter(package=package_id, for_nobody=False)
     relays = list(wanted.values_list("state", "destination__name", "last_error"))
     failures = [f"{server}: {error}" for state, server, error in relays if state == State.FAILED]
     if failures:
