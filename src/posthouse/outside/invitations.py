@@ -68,10 +68,12 @@ def good() -> QuerySet[Invitation]:
 def find(secret: str) -> Invitation | None:
     """Return the invitation with this secret, if something can be sent with it, or an upload be gone on with."""
     found = good().filter(digest=secrets.digest(secret)).first()
-    begun = unfinished(found or Invitation(inviter_id=NOBODY)).exists()  # asked whatever was found: it takes as long
+    # All is asked whatever was found, so that it takes as long.
+    begun = unfinished(found or Invitation(inviter_id=NOBODY)).exists()
+    role = permissions.standard(found.inviter.role if found else User.Role.USER)
     if found is None or not (found.uses_left or begun):
         return None
-    return found if permissions.may(found.inviter, permissions.INVITE) else None
+    return found if permissions.may(found.inviter, permissions.INVITE, role) else None
 
 
 def sent_with(invitation: Invitation, browser: str = "") -> QuerySet[Package]:
