@@ -71,7 +71,11 @@ def test_who_is_added_or_removed_is_so_on_both_servers_at_once_and_the_sync_agre
     assert (there["members"], here()) == (["ben", "bob", "carl"], ["ben", "bob", "carl"])
     there = send(far, remove=str(User.objects.get(login="ben").pk))
     assert (there["members"], here()) == (["bob", "carl"], ["bob", "carl"])
-    assert Event.objects.filter(action="workgroup.members").count() == 2
+    events = Event.objects.filter(action="workgroup.members").order_by("at")
+    assert [(event.actor, event.text) for event in events] == [
+        ("Bob", "1 added to the workgroup Editors, 0 removed, at tokyo."),
+        ("Bob", "0 added to the workgroup Editors, 1 removed, at tokyo."),
+    ]
     run = sync(home)
     assert (run.state, run.last_error) == ("done", "")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import DataError, OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from posthouse.accounts import lockout, own, people, resets
+from posthouse.accounts import lockout, own, people, resets, signals
 from posthouse.accounts.models import User
 from posthouse.accounts.reset_models import LinkWish, PasswordLink
 from posthouse.audit.models import Event
@@ -232,6 +233,40 @@ def test_who_gets_a_password_from_an_administrator_is_welcomed_without_it(client
     assert "An administrator tells you your password." in mail.text
     assert NEW not in mail.text + mail.html + mail.secret
     assert not PasswordLink.objects.exists()
+
+
+@pytest.fixture
+def no_mail_for_dora(paris: Server) -> Iterator[User]:
+    """Dora, whose mail cannot be made."""
+    dora = make_user("dora", paris)
+
+    def fail(link: PasswordLink, **_: object) -> None:
+        if link.user == dora:
+            raise trouble[0]
+
+    trouble: list[Exception] = [DataError("value too long")]
+    dora.trouble = trouble  # type: ignore[attr-defined]
+    signals.password_link_made.connect(fail)
+    yield dora
+    signals.password_link_made.disconnect(fail)
+
+
+def test_one_whose_mail_cannot_be_made_holds_nobody_up(client: Client, alice: User, no_mail_for_dora: User) -> None:
+    User.objects.filter(pk=alice.pk).update(email=no_mail_for_dora.email)
+    for who in ("dora", no_mail_for_dora.email, "alice"):
+        ask(client, who)
+    assert len(secrets_sent()) == 2
+    assert not LinkWish.objects.exists()
+    assert {link.user for link in PasswordLink.objects.all()} == {alice}, "nothing is left of what was not mailed"
+
+
+def test_wishes_wait_for_a_database_that_is_away(client: Client, no_mail_for_dora: User) -> None:
+    trouble = no_mail_for_dora.trouble  # type: ignore[attr-defined]
+    trouble[0] = OperationalError("it is away")
+    ask(client, "dora")
+    with pytest.raises(OperationalError):
+        resets.answer_wishes()
+    assert LinkWish.objects.exists()
 
 
 def test_old_links_are_forgotten(client: Client, alice: User) -> None:

@@ -56,8 +56,11 @@ def change(by: User, group: Workgroup, wanted: Change, who: Who) -> Change:
     return change_here(group, _ask(master, by, group, wanted), who)
 
 
-def change_here(group: Workgroup, wanted: Change, who: Who) -> Change:
-    """Change the members of a workgroup on this server, write it into the log, and return whom that concerned."""
+def change_here(group: Workgroup, wanted: Change, who: Who, asked_at: str = "") -> Change:
+    """Change the members of a workgroup on this server, write it into the log, and return whom that concerned.
+
+    `asked_at` names the server at which somebody did it, if it is another one.
+    """
     with transaction.atomic():
         already = set(inside(group, [*wanted.add, *wanted.remove]))
         added = sorted(_able(wanted.add) - already)
@@ -68,7 +71,8 @@ def change_here(group: Workgroup, wanted: Change, who: Who) -> Change:
         for some in _batches(removed):
             Membership.objects.filter(workgroup=group, user__in=some).delete()
         if added or removed:
-            text = f"{len(added):,} added to the workgroup {group.name}, {len(removed):,} removed."
+            where = f", at {asked_at}" if asked_at else ""
+            text = f"{len(added):,} added to the workgroup {group.name}, {len(removed):,} removed{where}."
             audit.record(who, "workgroup.members", text, group)
     return Change(added, removed)
 

@@ -45,7 +45,7 @@ def change(request: HttpRequest, caller: Caller) -> dict[str, Any]:
         raise Refusal(403, f"{caller.server.name} is not this user's home server, so it changes nothing.", code="home")
     if not workgroups.leads(by, group):
         raise Refusal(403, f"{by} is no administrator of {group.name}.", code="leads")
-    membership.change_here(group, wanted, Who(str(by), by.pk))
+    membership.change_here(group, wanted, Who(str(by), by.pk), caller.server.name)
     log.info("members changed", workgroup=str(group.pk), by=str(by.pk), caller=caller.server.name)
     # All that was wanted and is so now: the slave may lack what the master has had for long.
     inside = set(membership.inside(group, [*wanted.add, *wanted.remove]))

@@ -17,7 +17,7 @@ import structlog
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -82,7 +82,10 @@ def write_down(who: str) -> None:
 
 
 def answer_wishes() -> int:
-    """Make the links that were asked for; return how many wishes were looked at."""
+    """Make the links that were asked for; return how many wishes were looked at.
+
+    One whose mail cannot be made is given up: he may ask again, and those behind him do not wait for him.
+    """
     wishes = list(LinkWish.objects.order_by("pk")[:BATCH])
     for wish in wishes:
         with transaction.atomic():
@@ -90,10 +93,22 @@ def answer_wishes() -> int:
                 continue  # another worker does it
             kept = Q() if access.keeper() is None else Q(local=True)
             for user in _named(wish.who).filter(kept).order_by("pk")[:5]:
-                recent = PasswordLink.objects.filter(user=user, made_at__gt=timezone.now() - HOUR)
-                if recent.count() < MOST_LINKS:
-                    give(user, "reset")
+                _answer(user)
     return len(wishes)
+
+
+def _answer(user: User) -> None:
+    """Give somebody a link, unless he has had many; what goes wrong is logged."""
+    recent = PasswordLink.objects.filter(user=user, made_at__gt=timezone.now() - HOUR)
+    if recent.count() >= MOST_LINKS:
+        return
+    try:
+        with transaction.atomic():
+            give(user, "reset")
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the wish stays
+    except Exception:
+        log.exception("password link not made", user=str(user.pk))
 
 
 def give(user: User, purpose: str) -> None:
