@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import accumulate, islice
 from pathlib import Path
 from statistics import median
@@ -60,9 +61,7 @@ def _lines(command: list[str], folder: Path) -> Iterator[str]:
 
 def main() -> None:
     """Make the packages in this environment, ask, and print what it took. Exits with an error when it is too slow."""
-    import django
-
-    django.setup()
+    import_module("posthouse.config.asgi")  # as a server does
     from django.core.management import call_command
     from django.db import connection
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 from django.conf import settings
@@ -76,3 +78,14 @@ def test_so_many_requests_at_once_take_a_thread_and_no_more(monkeypatch: pytest.
     monkeypatch.setattr(ASGIHandler, "get_response_async", answer)
     assert len(asyncio.run(ask_often())) == 3 * THREADS
     assert most == THREADS
+
+
+def test_what_is_loaded_is_not_gone_through_again_in_search_of_garbage() -> None:
+    code = (
+        "import gc, sys; import posthouse.config.asgi;"
+        " assert 'posthouse.packages.views.lists' in sys.modules;"
+        " print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    frozen, others = map(int, done.stdout.split())
+    assert frozen > 10 * others
