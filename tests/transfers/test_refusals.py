@@ -10,6 +10,8 @@ import pytest
 from django.core import signing
 from django.utils import timezone
 
+from posthouse.accounts.models import User
+from posthouse.accounts.security import SignIn
 from posthouse.packages import lifecycle
 from posthouse.packages.models import Package
 from posthouse.packages.rights import SALT
@@ -122,6 +124,21 @@ def test_a_right_ends_with_the_upload_of_its_package(begun) -> None:
     assert lifecycle.give_up(client.package, "The sender discarded it.")
     assert client.patch(path, 4, b"x").status == 403
     assert not Upload.objects.exists(), "what came of it is cleared away"
+
+
+def test_nothing_is_sent_from_a_network_that_is_not_allowed(begun, alice) -> None:
+    client, path = begun
+    SignIn.objects.create(pk=SignIn.ONLY, networks="198.51.100.0/24")
+    for answer in (client.patch(path, 4, b"x"), client.head(path), client.create(Upload.objects.get().file)):
+        assert answer.status == 403
+    assert "From your network nothing may be sent" in client.patch(path, 4, b"x").error
+    assert Upload.objects.get().offset == 4, "nothing is lost"
+    Package.objects.update(outside_sender="eve@outside.example")
+    assert client.patch(path, 4, b"x").status == 204, "people outside send from wherever they are"
+    Package.objects.update(outside_sender="")
+    SignIn.objects.update(administrator_networks="192.0.2.0/24")
+    User.objects.update(role=User.Role.ADMINISTRATOR)
+    assert client.patch(path, 5, b"x").status == 204
 
 
 def test_a_right_of_another_kind_is_none(begun) -> None:

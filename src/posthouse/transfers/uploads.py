@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from posthouse.accounts.encryption import EncryptionRule
+from posthouse.accounts.security import SignIn
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
 from posthouse.packages import rights
@@ -65,23 +67,31 @@ async def _dispatch(request: Request, method: str, name: str, send: Send) -> Non
     await steps[method](request, name, send)
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """The right that a request brings, and from which IP address."""
+
+    right: str
+    address: str
+
+
 async def _create(request: Request, name: str, send: Send) -> None:  # noqa: ARG001 - as all steps
-    token = _token(request)
+    claim = _claim(request)
     wanted = tus.creation(request.headers, request.number("Upload-Length"))
     checksum = tus.checksum(request.headers.get("upload-checksum"))
-    upload = await in_thread(_make, token, wanted)
+    upload = await in_thread(_make, claim, wanted)
     headers = {**TUS, "Location": f"{settings.POSTHOUSE.prefix}/transfers/uploads/{upload.id}"}
     if request.headers.get("content-type") == tus.BODY_TYPE and request.number("Content-Length") != 0:
         # Standing elsewhere, it was made by an earlier try whose answer was lost: the client learns how far it is.
         if upload.offset == 0:
             with suppress(Conflict):
                 await _take(request, upload, 0, checksum)
-        upload = await in_thread(_find, token, upload.id, ended=True)
+        upload = await in_thread(_find, claim, upload.id, ended=True)
     await answer(send, 201, {**headers, **_state(upload)})
 
 
 async def _tell(request: Request, name: str, send: Send) -> None:
-    upload = await _quiet(_token(request), identity(name))
+    upload = await _quiet(_claim(request), identity(name))
     headers = {**TUS, **_state(upload), "Upload-Length": str(upload.blob.size)}
     if upload.metadata:
         headers["Upload-Metadata"] = upload.metadata
@@ -89,21 +99,21 @@ async def _tell(request: Request, name: str, send: Send) -> None:
 
 
 async def _go_on(request: Request, name: str, send: Send) -> None:
-    token = _token(request)
+    claim = _claim(request)
     if request.headers.get("content-type") != tus.BODY_TYPE:
         raise WrongType
     offset = request.number("Upload-Offset")
     if offset is None:
         raise Conflict("Upload-Offset is missing: the offset from which the bytes go on.")
     checksum = tus.checksum(request.headers.get("upload-checksum"))
-    upload = await in_thread(_find, token, identity(name))
+    upload = await in_thread(_find, claim, identity(name))
     await _take(request, upload, offset, checksum)
-    upload = await in_thread(_find, token, upload.id, ended=True)
+    upload = await in_thread(_find, claim, upload.id, ended=True)
     await answer(send, 204, {**TUS, **_state(upload)})
 
 
 async def _end(request: Request, name: str, send: Send) -> None:
-    upload = await in_thread(_find, _token(request), identity(name))
+    upload = await in_thread(_find, _claim(request), identity(name))
     lease = await leases.acquire(upload.id)
     await in_thread(_remove, lease)
     await answer(send, 204, TUS)
@@ -126,11 +136,11 @@ async def _take(request: Request, upload: Upload, offset: int, checksum: tus.Che
     await intake.take(upload, lease, Body(request.receive, declared), checksum)
 
 
-async def _quiet(token: str, upload_id: UUID) -> Upload:
+async def _quiet(claim: _Claim, upload_id: UUID) -> Upload:
     """Return the upload once nobody writes to it: only then its offset stays true. Raises Refused."""
     end = asyncio.get_running_loop().time() + leases.PATIENCE_SECONDS
     while True:
-        upload = await in_thread(_find, token, upload_id, ended=True)
+        upload = await in_thread(_find, claim, upload_id, ended=True)
         if not await in_thread(leases.ask_to_let_go, upload):
             return upload
         if asyncio.get_running_loop().time() >= end:
@@ -138,25 +148,31 @@ async def _quiet(token: str, upload_id: UUID) -> Upload:
         await asyncio.sleep(leases.LOOK_SECONDS)
 
 
-def _token(request: Request) -> str:
+def _claim(request: Request) -> _Claim:
     if request.bearer is None:
         raise NoRight
-    return request.bearer
+    return _Claim(request.bearer, request.address)
 
 
-def _package(token: str, *, ended: bool = False) -> Package:
+def _package(claim: _Claim, *, ended: bool = False) -> Package:
     """Return the package that the right is for. `ended`: also if it takes no more files."""
-    package = rights.holder(token) if ended else rights.check(token)
+    package = rights.holder(claim.right) if ended else rights.check(claim.right)
     if package is None:
         raise RightEnded
+    # People outside send from wherever they are; whoever has an account, from where he may log in.
+    able = package.outside_sender or SignIn.in_force().lets_in(
+        claim.address, administrator=package.sender.is_administrator
+    )
+    if not able:
+        raise Forbidden("From your network nothing may be sent. Go on from one that is allowed; nothing is lost.")
     if not ended and (complaint := EncryptionRule.in_force().complaint(encrypted=package.encrypted)):
         raise Forbidden(complaint)
     return package
 
 
-def _find(token: str, upload_id: UUID, *, ended: bool = False) -> Upload:
+def _find(claim: _Claim, upload_id: UUID, *, ended: bool = False) -> Upload:
     """Return an upload of the package that the right is for: others are not there. Blocks."""
-    package = _package(token, ended=ended)
+    package = _package(claim, ended=ended)
     upload = Upload.objects.select_related("file", "blob").filter(id=upload_id, file__package=package).first()
     if upload is None:
         raise NotFound
@@ -165,9 +181,9 @@ def _find(token: str, upload_id: UUID, *, ended: bool = False) -> Upload:
     return upload
 
 
-def _make(token: str, wanted: tus.Creation) -> Upload:
+def _make(claim: _Claim, wanted: tus.Creation) -> Upload:
     """Return the upload of a file; asking for it again gives the same one. Blocks."""
-    package = _package(token, ended=True)
+    package = _package(claim, ended=True)
     file = File.objects.select_related("blob").filter(id=wanted.file, package=package).first()
     if file is None:
         raise NotFound("This package has no such file.")
@@ -177,7 +193,7 @@ def _make(token: str, wanted: tus.Creation) -> Upload:
     upload = Upload.objects.select_related("file", "blob").filter(file=file).first()
     if upload and upload.offset == upload.blob.size:
         return upload  # it may have been the package's last file, and only the answer to its last byte was lost
-    _package(token)
+    _package(claim)
     if upload:
         return upload
     try:
