@@ -11,7 +11,7 @@ from posthouse.accounts.models import Entry, User
 from posthouse.cluster import signals as cluster
 from posthouse.cluster.models import Server
 from posthouse.homes import placing, standing
-from posthouse.homes.external import home_of_external
+from posthouse.homes.external import homes_of_external
 from posthouse.homes.models import Placement, Rule
 from tests.conftest import make_user
 from tests.homes.conftest import choose_default, from_directory, make_rule
@@ -165,10 +165,10 @@ def test_external_rules_look_at_the_address_only_and_only_at_people_outside(
     choose_default(paris)
     make_rule("Outside", tokyo, external=True, email_pattern="@asia[.]", login_pattern="^nobody$")
     make_rule("Staff", rio, email_pattern="@")
-    assert home_of_external("guest@ASIA.example") == tokyo
-    assert home_of_external("guest@rio.example") is None  # the sender's server
+    asia, elsewhere = "guest@ASIA.example", "guest@rio.example"
+    assert homes_of_external([asia, elsewhere]) == {asia: tokyo.pk, elsewhere: None}, "None: the sender's server"
     assert create("bob", "bob@asia.example").home == rio
     Server.objects.filter(pk=tokyo.pk).update(removed_at="2026-01-01T00:00:00Z")
-    assert home_of_external("guest@asia.example") is None
+    assert homes_of_external([asia]) == {asia: None}
     Rule.objects.all().delete()
-    assert home_of_external("guest@asia.example") is None
+    assert homes_of_external([asia]) == {asia: None}

@@ -44,12 +44,6 @@ def make_next() -> str:
     return text_of(_read(path if path.exists() else _make(path)).public_key())
 
 
-def next_public_key() -> str | None:
-    """Return the public half of the key that will sign after the present one; None when there is none."""
-    path = next_path()
-    return text_of(_read(path).public_key()) if path.exists() else None
-
-
 def promote() -> None:
     """Have the next key sign from now on, in all processes; the private half of the present one is gone. Atomic."""
     path: Path = settings.POSTHOUSE.identity

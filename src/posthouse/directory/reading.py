@@ -69,11 +69,6 @@ class Reading:
         changed_groups = self._why_not(before)
         return self._changed(before, changed_groups, again, had)
 
-    def by_uid(self, uid: str) -> Found | None:
-        """Return the entry with this identity."""
-        wanted = both(self.plan.person_filter, people.uid_filter(self.plan.kind, uid))
-        return next(self._people(wanted), None)
-
     def _why_not(self, before: Position) -> list[str]:
         """Return the names of groups whose members have changed. Raises Everybody."""
         now = self.position

@@ -9,21 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from posthouse.cluster.models import Server
 from posthouse.homes import ruleset
 from posthouse.homes.engine import Person
 
 
-def home_of_external(email: str) -> Server | None:
-    """Return the home server that the external rules give an e-mail address, on the master and on slaves.
+def homes_of_external(emails: Iterable[str]) -> dict[str, UUID | None]:
+    """Return the ids of the servers that the external rules give e-mail addresses, on the master and on slaves.
 
     None: no external rule matches. Then recipients download from the sender's home server.
     """
-    home = homes_of_external([email])[email]
-    return Server.objects.get(pk=home) if home else None
-
-
-def homes_of_external(emails: Iterable[str]) -> dict[str, UUID | None]:
-    """Return the ids of the servers that the external rules give many addresses."""
     engine = ruleset.in_force().external
     return {email: engine.decide(Person(email)).home for email in emails}

@@ -21,7 +21,6 @@ MOST = 500
 """Rules."""
 TAKEN = "Another rule has this name. Capital letters make no difference."
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9;-]{0,98}[A-Za-z0-9]|[A-Za-z]")
-FOURTH = re.compile(r"ldap_(name|pattern)_[0-9]+")
 PLAIN = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
 
 

@@ -26,8 +26,3 @@ def home_of(person: User, here: Server) -> UUID:
     if person.local:
         return here.pk
     return person.home_id or (servers.master() or here).pk
-
-
-def home_of_outside(email: str, here: Server) -> UUID:
-    """Return the id of the server where a recipient outside fetches packages: as the home server rules say, or here."""
-    return homes_of_external([email])[email] or here.pk
