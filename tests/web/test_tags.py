@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django import forms
 from django.template import Context, Template
+from django.test import RequestFactory
+from django.urls import reverse
 
 import posthouse
 from posthouse.web import units
@@ -56,6 +58,15 @@ def test_a_table_names_its_columns_aloud_where_it_does_not_show_them() -> None:
     assert re.findall('<th scope="col">(.*)</th>', html) == ["Name", '<span class="visually-hidden">Actions</span>']
     assert "<tr></tr>" in html
     assert "<caption" not in render('{% table "" "Name" %}{% endtable %}')
+
+
+def test_a_live_part_is_fetched_anew_from_its_place() -> None:
+    html = render('{% live 2 "audit:log" part="rows" was="a&b" %}')
+    assert f'hx-get="{reverse("audit:log")}?was=a%26b" hx-trigger="every 2s"' in html
+    assert """hx-select="#rows" hx-headers='{"Posthouse-Poll": "1"}'""" in html
+    request = RequestFactory().get("/x/", {"q": '"'})
+    assert 'hx-get="/x/?q=%22"' in render("{% live 2 %}", request=request)
+    assert "hx-select" not in render("{% live 2 %}", request=request)
 
 
 def test_an_error_is_tied_to_its_field() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
@@ -71,6 +72,25 @@ def status(kind: str, text: str) -> SafeString:
         raise ValueError(f"A status is one of {', '.join(STATUSES)}, not {kind!r}.")
     return format_html(
         '<span class="state state-{}"><span class="state-dot" aria-hidden="true"></span>{}</span>', kind, text
+    )
+
+
+@register.simple_tag(takes_context=True)
+def live(
+    context: template.Context, seconds: int, name: str = "", *args: Any, part: str = "", **query: str
+) -> SafeString:
+    """Have an element fetched anew every so many seconds, in its place, while somebody looks at it (see polls.js).
+
+    It comes from the URL of that name, arguments and query, else from the page itself. `part`: its id, where it comes
+    with a whole page around it. An error leaves what is there.
+    """
+    url = reverse(name, args=args) if name else context["request"].get_full_path()
+    return format_html(
+        'hx-get="{}" hx-trigger="every {}s" hx-swap="outerMorph"{}'
+        """ hx-headers='{{"Posthouse-Poll": "1"}}' hx-status:4xx="swap:none" hx-status:5xx="swap:none\"""",
+        f"{url}?{urlencode(query)}" if query else url,
+        seconds,
+        format_html(' hx-select="#{}"', part) if part else "",
     )
 
 
