@@ -116,3 +116,9 @@ def test_no_template_needs_what_the_content_security_policy_forbids() -> None:
     assert FORBIDDEN.search('<div hx-trigger="every 2s [document.hidden]">')
     assert not FORBIDDEN.search('<script type="module" src="x.js"></script><div hx-trigger="every 2s">')
     assert [path.name for path in SOURCE.rglob("*.html") if FORBIDDEN.search(path.read_text())] == []
+
+
+def test_what_a_hidden_input_holds_is_sent() -> None:
+    nameless = re.compile(r'<input type="hidden"(?![^>]*\sname=)')
+    assert nameless.search('<input type="hidden" value="x">')
+    assert [path.name for path in SOURCE.rglob("*.html") if nameless.search(path.read_text())] == []
