@@ -7,11 +7,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from posthouse.cli import cluster_state
+from posthouse.cli import waiting
 from posthouse.cli.errors import Stop
 from posthouse.cli.local import LocalServer, free_port
 
@@ -71,25 +70,24 @@ class WaitingRun:
 
     looks: int | None = None
     ended_at: datetime | None = None
-    started_at: datetime | None = None
-    server = SimpleNamespace(name="tokyo")
+    fence: int = 0
 
     def refresh_from_db(self) -> None:
         if self.looks is not None:
             self.looks -= 1
             if self.looks <= 0:
-                self.started_at = self.ended_at = datetime.now(UTC)
+                self.fence, self.ended_at = 1, datetime.now(UTC)
 
 
 def test_who_waits_for_a_sync_that_nobody_does_is_told_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cluster_state, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(cluster_state, "HINT_SECONDS", 0.05)
-    cluster_state._wait(WaitingRun(looks=1), None)
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "HINT_SECONDS", 0.05)
+    waiting.wait(WaitingRun(looks=1), "The sync of tokyo")
     assert capsys.readouterr().err == "", "one that is done at once needs no hint"
 
-    monkeypatch.setattr(cluster_state, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.3)
     with pytest.raises(Stop, match="Is the server running"):
-        cluster_state._wait(WaitingRun(), None)
+        waiting.wait(WaitingRun(), "The sync of tokyo")
     assert capsys.readouterr().err == "The sync of tokyo has not begun yet. Is this server running?\n", "once"

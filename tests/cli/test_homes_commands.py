@@ -16,7 +16,7 @@ from django.utils import timezone
 from typer.testing import CliRunner, Result
 
 from posthouse.accounts.models import User
-from posthouse.cli import homes, ready
+from posthouse.cli import homes, ready, waiting
 from posthouse.cli.errors import Stop
 from posthouse.cluster.models import Server
 from posthouse.homes import runs
@@ -40,7 +40,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         assert waiting is not None
         work(waiting)
 
-    monkeypatch.setattr(homes, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
     return lambda *words, **more: CliRunner().invoke(homes.app, list(words), **more)
 
 

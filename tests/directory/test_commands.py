@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from posthouse.accounts.models import User
 from posthouse.audit.models import Event
-from posthouse.cli import directory
+from posthouse.cli import directory, waiting
 from posthouse.cli.errors import Stop
 from posthouse.directory.models import Connection, Run
 from posthouse.jobs import leases
@@ -37,7 +37,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Call:
         assert claimed is not None
         perform(kinds["directory"], Job(claimed))
 
-    monkeypatch.setattr(directory, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
     return lambda *words: CliRunner().invoke(directory.app, list(words))
 
 

@@ -1,4 +1,4 @@
-"""What the commands of the cluster have in common."""
+"""What the commands of administrators have in common."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def ready() -> str:
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
-    """Turn what the cluster refuses into a sentence and exit code 1."""
+def sentences(*refusals: type[Exception]) -> Iterator[None]:
+    """Turn what the cluster refuses, and other refusals, into a sentence and exit code 1."""
     from django.db import DatabaseError
 
     from posthouse.cluster.addresses import BadAddress
@@ -32,9 +32,10 @@ def sentences() -> Iterator[None]:
     from posthouse.cluster.pairing import PairingRefused
     from posthouse.sync.runs import NotPossible
 
+    refused: tuple[type[Exception], ...] = (BadAddress, CallError, NotPossible, PairingRefused, *refusals)
     try:
         yield
-    except (BadAddress, CallError, NotPossible, PairingRefused) as error:
+    except refused as error:
         raise Stop(str(error)) from error
     except DatabaseError as error:
         raise Stop(f"The database cannot be used: {str(error).strip()}") from error

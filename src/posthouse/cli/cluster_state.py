@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from posthouse.cli.administering import Json, echo_json, moment, ready, sentences, server, table
 from posthouse.cli.errors import Stop
+from posthouse.cli.waiting import wait
 
-WAIT_SECONDS = 600.0
-LOOK_SECONDS = 0.1
-HINT_SECONDS = 10.0
-"""When nobody has begun by then, the server may not be running."""
 NOTHING = "-"
 MOST_RUNS = 10_000
 
@@ -95,7 +90,7 @@ def sync(name: Annotated[str, typer.Argument(help="Name of the slave.")], json: 
         with transaction.atomic():
             run = runs.start(slave)
             log.record(log.COMMAND_LINE, "sync.started", f"A sync of {slave.name} was started by hand.", slave)
-        _wait(run, None if json or not sys.stderr.isatty() else _show)
+        wait(run, f"The sync of {slave.name}", None if json or not sys.stderr.isatty() else lambda: _standing(run))
     if json:
         echo_json(_run(run))
     if run.state != "done":
@@ -139,27 +134,10 @@ def history(
         typer.echo(line)
 
 
-def _wait(run: Any, show: Callable[[Any], None] | None) -> None:
-    """Wait for the end of a sync. Raises Stop when it does not come."""
-    end, hint = time.monotonic() + WAIT_SECONDS, time.monotonic() + HINT_SECONDS
-    while run.ended_at is None:
-        if time.monotonic() > end:
-            raise Stop(f"The sync has not ended after {WAIT_SECONDS:.0f} s. Is the server running?")
-        if run.started_at is None and time.monotonic() > hint:
-            hint = end
-            typer.echo(f"The sync of {run.server.name} has not begun yet. Is this server running?", err=True)
-        if show is not None:
-            show(run)
-        time.sleep(LOOK_SECONDS)
-        run.refresh_from_db()
-    if show is not None:
-        typer.echo("\r\033[K", nl=False, err=True)
-
-
-def _show(run: Any) -> None:
-    """Show how far a sync is, in one line of the terminal that is written over."""
+def _standing(run: Any) -> str:
+    """Say how far a sync is."""
     words = f"{run.sent} of {run.total}" if run.total else "Waiting to sync" if run.started_at is None else "Syncing"
-    typer.echo(f"\r\033[K{run.server.name}: {words}", nl=False, err=True)
+    return f"{run.server.name}: {words}"
 
 
 def _entry(entry: Any) -> dict[str, Any]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from posthouse.cli.administering import Json, echo_json, moment, ready, sentences, table
 from posthouse.cli.errors import Stop
+from posthouse.cli.waiting import wait
 
-WAIT_SECONDS = 3600.0
-LOOK_SECONDS = 0.2
 NOTHING = "-"
 COUNTS = ("seen", "added", "changed", "deactivated", "unchanged", "refused")
 
@@ -100,7 +97,7 @@ def bring_in(
                     log.record(log.COMMAND_LINE, "directory.import", told, connection)
         except runs.NotPossible as problem:
             raise Stop(str(problem)) from problem
-        _wait(run, None if json or not sys.stderr.isatty() else _progress)
+        wait(run, f"The import of {connection}", None if json or not sys.stderr.isatty() else lambda: _words(run))
     if json:
         echo_json(_run(run))
     if run.state != "done":
@@ -116,25 +113,6 @@ def _named(name: str) -> Any:
     if found is None:
         raise Stop(f"There is no directory called {name}. `posthouse directory list` shows all of them.")
     return found
-
-
-def _wait(run: Any, show: Callable[[Any], None] | None) -> None:
-    """Wait for the end of an import. Raises Stop when it does not come."""
-    end = time.monotonic() + WAIT_SECONDS
-    while run.ended_at is None:
-        if time.monotonic() > end:
-            raise Stop(f"The import has not ended after {WAIT_SECONDS:.0f} s. Is the server running?")
-        if show is not None:
-            show(run)
-        time.sleep(LOOK_SECONDS)
-        run.refresh_from_db()
-    if show is not None:
-        typer.echo("\r\033[K", nl=False, err=True)
-
-
-def _progress(run: Any) -> None:
-    """Show how far an import is, in one line of the terminal that is written over."""
-    typer.echo(f"\r\033[K{_words(run)}", nl=False, err=True)
 
 
 def _words(run: Any) -> str:

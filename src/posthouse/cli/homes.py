@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from posthouse.cli.administering import echo_json, sentences
 from posthouse.cli.errors import Stop
+from posthouse.cli.waiting import wait
 
 if TYPE_CHECKING:
     from posthouse.homes.models import Recalculation
 
 app = typer.Typer(help="See and apply the rules that decide on which server people live.", no_args_is_help=True)
 
-WAIT_SECONDS = 3600.0
 LISTED = 20
 VERDICTS = {
     "decides": "matches and decides",
@@ -41,7 +39,7 @@ def list_(as_json: Json = False) -> None:
         problem = standing.default_problem()
     default = chosen.server.name if chosen and chosen.server else None
     if as_json:
-        _print(
+        echo_json(
             {
                 "default": default,
                 "problem": problem,
@@ -80,7 +78,7 @@ def explain(
     with _sentences():
         answer = explaining.explain(who)
     if as_json:
-        _print(
+        echo_json(
             {"account": answer.user.login if answer.user else None, "stories": [s.as_json() for s in answer.stories]}
         )
         return
@@ -146,12 +144,7 @@ def _preview(everybody: bool) -> Recalculation:
 
 def _wait(run: Recalculation) -> None:
     run.refresh_from_db()
-    end = time.monotonic() + WAIT_SECONDS
-    while run.ended_at is None:
-        if time.monotonic() > end:
-            raise Stop(f"It has not ended after {WAIT_SECONDS:.0f} s. Is the server running?")
-        time.sleep(0.1)
-        run.refresh_from_db()
+    wait(run, "The recalculation")
     if run.state != "done":
         raise Stop(run.last_error)
 
@@ -176,7 +169,7 @@ def _tell(run: Recalculation, as_json: bool) -> None:
             }
             for move in moves.iterator(chunk_size=2_000)
         ]
-        _print(facts)
+        echo_json(facts)
         return
     moved = run.stage == "moving"
     if problem:
@@ -211,20 +204,8 @@ def _ready() -> None:
         raise Stop(f"{this.name} is a slave. Run this on the master{f', {master.name}' if master else ''}.")
 
 
-@contextmanager
-def _sentences() -> Iterator[None]:
+def _sentences() -> AbstractContextManager[None]:
     """Turn what is refused into a sentence and exit code 1."""
-    from django.db import DatabaseError
-
     from posthouse.homes.runs import NotPossible
 
-    try:
-        yield
-    except NotPossible as problem:
-        raise Stop(str(problem)) from problem
-    except DatabaseError as error:
-        raise Stop(f"The database cannot be used: {str(error).strip()}") from error
-
-
-def _print(facts: object) -> None:
-    typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    return sentences(NotPossible)
