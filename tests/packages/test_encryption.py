@@ -13,6 +13,7 @@ from posthouse.lib import envelopes, sealing
 from posthouse.packages import arrivals, drafts, forwarding, manifest, manifests, states
 from posthouse.packages.drafts import Refused
 from posthouse.packages.models import Package
+from posthouse.packages.reading import ManifestError
 from tests.packages.conftest import upload
 
 When = EncryptionRule.When
@@ -93,14 +94,14 @@ def test_the_envelope_travels_in_the_manifest(alice, bob, tokyo):
 )
 def test_an_envelope_that_is_none_makes_no_manifest(alice, bob, envelope):
     document = json.loads(zlib.decompress(manifest.dumps(manifests.of(made(alice)))))
-    with pytest.raises(manifest.ManifestError):
+    with pytest.raises(ManifestError):
         manifest.loads(zlib.compress(json.dumps(document | {"envelope": envelope}).encode()))
 
 
 def test_a_manifest_of_an_encrypted_package_has_the_sizes_of_one(alice, bob):
     plain = manifests.of(upload(drafts.create(alice, "T", "", ["bob"], [("a.mov", 5)])))
     document = json.loads(zlib.decompress(manifest.dumps(plain)))
-    with pytest.raises(manifest.ManifestError, match="size of an encrypted file"):
+    with pytest.raises(ManifestError, match="size of an encrypted file"):
         manifest.loads(zlib.compress(json.dumps(document | {"envelope": TEXT}).encode()))
 
 

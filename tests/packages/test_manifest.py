@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posthouse.packages import manifest, manifests, names
-from posthouse.packages.manifest import FilePart, Manifest, ManifestError, ManifestFile, Recipient, Sender
+from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Recipient, Sender
+from posthouse.packages.reading import ManifestError
 from posthouse.store import digests, parts
 from tests.packages.conftest import upload
 

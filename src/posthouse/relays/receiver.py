@@ -23,8 +23,9 @@ from posthouse.cluster.signatures import Caller
 from posthouse.lib import rows
 from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
-from posthouse.packages.manifest import Manifest, ManifestError
+from posthouse.packages.manifest import Manifest
 from posthouse.packages.models import File, Package
+from posthouse.packages.reading import ManifestError
 from posthouse.relays import known, wire
 from posthouse.relays.models import Arrival, ArrivalFile, ArrivedStretch
 from posthouse.relays.wire import Begun, Gap, Standing
