@@ -10,7 +10,7 @@ from posthouse.accounts.models import Membership, User, Workgroup
 from posthouse.audit.models import Event
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from tests.cluster.far import Far
+from tests.cluster.far import ANSWERS_LOST, AWAY, Far
 from tests.conftest import make_user
 from tests.sync.test_runs import sync
 
@@ -34,14 +34,6 @@ result = {{
 }}
 network.down.clear()
 network.__dict__.pop('send', None)
-"""
-AWAY = "network.down.add('paris.example')"
-ANSWERS_LOST = """
-whole = network.send
-def send(*arguments):
-    whole(*arguments)
-    raise Broken('The connection broke.')
-network.send = send
 """
 
 

@@ -25,7 +25,7 @@ from posthouse.sync import digest
 from posthouse.sync.models import Run
 from tests.cluster.conftest import Signer
 from tests.cluster.fake import Call, FakeNetwork
-from tests.cluster.far import Far
+from tests.cluster.far import ANSWERS_LOST, AWAY, Far
 from tests.conftest import PASSWORD, make_user
 from tests.sync.test_runs import sync
 
@@ -62,15 +62,7 @@ result = {{
 network.down.clear()
 network.__dict__.pop('send', None)
 """
-AWAY = "network.down.add('paris.example')"
 ANSWER_LOST_ONCE = "network.cut.add('accounts/own')"
-ANSWERS_LOST = """
-whole = network.send
-def send(*arguments):
-    whole(*arguments)
-    raise Broken('The connection broke.')
-network.send = send
-"""
 SAME_AGAIN = """
 first = page
 network.send = whole

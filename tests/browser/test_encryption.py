@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.acceptance.servers import RealServer
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, SIZES, address_to, check_page, log_in, throttle
+from tests.browser.conftest import SIZES, address_to, check_page, log_in, throttle
 from tests.browser.memory import watched
 from tests.browser.test_outside import secret
+from tests.chromium import CHROMIUM, SWITCHES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -31,7 +32,7 @@ def trusting(browser: Browser) -> Iterator[Browser]:
 
     Without that it lets no service worker be, whatever the person in front of it has clicked away.
     """
-    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, TRUST, WATCHED])
+    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=[*SWITCHES, TRUST, WATCHED])
     yield chromium
     chromium.close()
 

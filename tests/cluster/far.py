@@ -29,6 +29,16 @@ from posthouse.cluster.errors import Broken, NameUnknown, NoConnection
 from posthouse.cluster.transport import Reply
 from tests.cluster.fake import Call, FakeNetwork
 
+# What code that runs on the far side may do to the way here; it has `network` and Broken.
+AWAY = "network.down.add('paris.example')"
+ANSWERS_LOST = """
+whole = network.send
+def send(*arguments):
+    whole(*arguments)
+    raise Broken('The connection broke.')
+network.send = send
+"""
+
 
 def answer(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
     """Answer a request as this process's Posthouse would."""

@@ -8,23 +8,20 @@ network cards leads into it.
 from __future__ import annotations
 
 import base64
-import contextlib
 import fcntl
 import hashlib
 import os
 import random
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from posthouse.directory.ldap import ldap3
-from posthouse.lib import processes
 from tests.directory.certificates import Authority
+from tests.directory.process import DirectoryProcess
 from tests.directory.slapd import ldif
 
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -122,8 +119,10 @@ def _build(folder: Path) -> None:
     configuration.write_text(configuration.read_text().replace(str(folder), "@FOLDER@"))
 
 
-class Samba:
+class Samba(DirectoryProcess):
     """One domain controller. `modify`, `move` and so on are done by the domain's administrator."""
+
+    ADMINISTRATOR = (ADMIN, ADMIN_PASSWORD)
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder = folder / "dc"
@@ -134,7 +133,6 @@ class Samba:
         shutil.copytree(built(), self.folder, symlinks=True)
         authority.write(self.folder / "tls", self.host)
         self._configure()
-        self.process: subprocess.Popen[bytes] | None = None
 
     def _configure(self) -> None:
         path = self.folder / "etc/smb.conf"
@@ -164,50 +162,18 @@ class Samba:
         _do(*inside, "address", "add", f"{self.host}/30", "dev", "eth0")
         for card in ("lo", "eth0"):
             _do(*inside, "link", "set", card, "up")
-        parent = os.getpid()
         command = ["ip", "netns", "exec", self.namespace, "samba", "-s", str(self.folder / "etc/smb.conf")]
-        with (self.folder / "samba.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "-F", "--no-process-group", "-M", "single"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=lambda: processes.die_with_parent(parent),
-            )
-        end = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((self.host, 636), 1):
-                return
-            assert self.process.poll() is None, (self.folder / "samba.log").read_text()[-3000:]
-            assert time.monotonic() < end, "samba did not start"
-            time.sleep(0.05)
+        single = ["-F", "--no-process-group", "-M", "single"]
+        self.run([*command, *single], (self.host, 636), self.folder / "samba.log", patience=60)
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(20)
-            self.process = None
+        super().stop()
         # The network cards go with the namespace.
         subprocess.run(["ip", "netns", "delete", self.namespace], check=False, capture_output=True)
         subprocess.run(["ip", "link", "delete", self.card], check=False, capture_output=True)
 
-    @contextlib.contextmanager
-    def administrator(self) -> Iterator[ldap3.Connection]:
-        server = ldap3.Server(self.host, port=636, use_ssl=True, get_info=ldap3.NONE)
-        line = ldap3.Connection(server, ADMIN, ADMIN_PASSWORD, auto_bind=True, raise_exceptions=True)
-        try:
-            yield line
-        finally:
-            line.unbind()
-
-    def modify(self, dn: str, **changes: list[str]) -> None:
-        """Set attributes of an entry."""
-        with self.administrator() as line:
-            line.modify(dn, {name: [(ldap3.MODIFY_REPLACE, values)] for name, values in changes.items()})
-
-    def move(self, dn: str, name: str, to: str | None = None) -> None:
-        with self.administrator() as line:
-            line.modify_dn(dn, name, new_superior=to)
+    def door(self) -> ldap3.Server:
+        return ldap3.Server(self.host, port=636, use_ssl=True, get_info=ldap3.NONE)
 
 
 def _do(*command: str) -> None:

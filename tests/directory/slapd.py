@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from posthouse.cli.local import free_port
 from posthouse.directory.ldap import ldap3
-from posthouse.lib import processes
 from tests.directory.certificates import Authority
+from tests.directory.process import DirectoryProcess
 
 BASE = "dc=example,dc=test"
 ADMIN, ADMIN_PASSWORD = f"cn=admin,{BASE}", "admin secret"
@@ -61,8 +57,10 @@ refint_attributes member
 """
 
 
-class Slapd:
+class Slapd(DirectoryProcess):
     """One server. `modify`, `rename` and so on are done by its own administrator."""
+
+    ADMINISTRATOR = (ADMIN, ADMIN_PASSWORD)
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder = folder
@@ -73,7 +71,6 @@ class Slapd:
         self.configuration.write_text(
             CONFIGURATION.format(folder=folder, tls=folder / "tls", base=BASE, admin=ADMIN, password=ADMIN_PASSWORD)
         )
-        self.process: subprocess.Popen[bytes] | None = None
 
     def load(self, entries: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Fill it before it runs."""
@@ -84,43 +81,12 @@ class Slapd:
         assert done.returncode == 0, done.stderr
 
     def start(self) -> None:
-        parent = os.getpid()
         urls = f"ldap://{HOST}:{self.port} ldaps://{HOST}:{self.tls_port}"
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                ["slapd", "-f", str(self.configuration), "-h", urls, "-d", "0"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=lambda: processes.die_with_parent(parent),
-            )
-        end = time.monotonic() + 20
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self.tls_port), 1):
-                return
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < end, "slapd did not start"
-            time.sleep(0.02)
+        command = ["slapd", "-f", str(self.configuration), "-h", urls, "-d", "0"]
+        self.run(command, (HOST, self.tls_port), self.folder / "log", patience=20)
 
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(20)
-            self.process = None
-
-    @contextlib.contextmanager
-    def administrator(self) -> Iterator[ldap3.Connection]:
-        server = ldap3.Server(f"ldap://{HOST}:{self.port}", get_info=ldap3.NONE)
-        line = ldap3.Connection(server, ADMIN, ADMIN_PASSWORD, auto_bind=True, raise_exceptions=True)
-        try:
-            yield line
-        finally:
-            line.unbind()
-
-    def modify(self, dn: str, **changes: list[str]) -> None:
-        """Set attributes of an entry."""
-        with self.administrator() as line:
-            line.modify(dn, {name: [(ldap3.MODIFY_REPLACE, values)] for name, values in changes.items()})
+    def door(self) -> ldap3.Server:
+        return ldap3.Server(f"ldap://{HOST}:{self.port}", get_info=ldap3.NONE)
 
     def add(self, dn: str, attributes: dict[str, Any]) -> None:
         with self.administrator() as line:
@@ -129,10 +95,6 @@ class Slapd:
     def delete(self, dn: str) -> None:
         with self.administrator() as line:
             line.delete(dn)
-
-    def move(self, dn: str, name: str, to: str | None = None) -> None:
-        with self.administrator() as line:
-            line.modify_dn(dn, name, new_superior=to)
 
 
 def ldif(dn: str, attributes: dict[str, Any]) -> str:

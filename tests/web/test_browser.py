@@ -18,19 +18,11 @@ from pytest_django.live_server_helper import LiveServer
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.web import units
+from tests.chromium import CHROMIUM, SWITCHES
 from tests.conftest import make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESK, PHONE = (1280, 900), (390, 844)
 Result = TypeVar("Result")
 Visit = Callable[..., Any]
@@ -59,7 +51,7 @@ def visit(live_server: LiveServer, settings: Settings) -> Visit:
 
         def work() -> Result:
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
                 context = browser.new_context(
                     viewport={"width": size[0], "height": size[1]},
                     color_scheme=scheme,  # type: ignore[arg-type]
