@@ -162,6 +162,35 @@ def test_only_a_recipients_home_tells_what_he_fetched(draft, bob, tokyo, rio):  
     assert Delivery.objects.get().fetched_at
 
 
+def test_what_a_resident_deletes_for_himself_is_told_to_the_senders_server_once(draft, alice, tokyo, line):  # noqa: F811
+    package = upload(draft("alice"))
+    Package.objects.update(origin=tokyo)
+    for _ in range(2):
+        ending.hide(Delivery.objects.get())
+    work()
+    (told,) = line.heard
+    assert (told.kind, told.package, told.facts["recipient"]) == ("hidden", package.pk, str(alice.pk))
+
+
+def test_only_a_recipients_home_tells_that_he_deleted_it(draft, alice, bob, tokyo, rio):  # noqa: F811
+    package = upload(draft("bob", "alice"))
+    at = timezone.now()
+    for server, hidden in ((rio, None), (tokyo, at)):
+        inbox.take([Told(1, "hidden", package.pk, {"recipient": str(bob.pk), "at": at.isoformat()})], server)
+        assert Delivery.objects.get(recipient=bob).hidden_at == hidden
+    later = (at + timedelta(hours=1)).isoformat()
+    inbox.take([Told(2, "hidden", package.pk, {"recipient": str(bob.pk), "at": later})], tokyo)
+    assert Delivery.objects.get(recipient=bob).hidden_at == at, "the first one counts"
+    inbox.take([Told(3, "hidden", package.pk, {"recipient": str(alice.pk), "at": later})], tokyo)
+    assert access.delivery(alice, package.pk), "she lives here, and nobody else hides it from her"
+
+
+def test_what_was_deleted_here_needs_no_word(draft, alice, line):  # noqa: F811
+    upload(draft("alice"))
+    ending.hide(Delivery.objects.get())
+    assert work() == 0
+
+
 def test_a_release_that_was_brought_forward_is_carried_out(draft, alice, tokyo):  # noqa: F811
     package = draft("alice")
     Package.objects.update(release_at=timezone.now() + timedelta(days=1))

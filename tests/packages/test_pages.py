@@ -156,6 +156,14 @@ def test_only_the_sender_sees_everybodys_downloads(client, draft, alice, dora, p
     assert page(client, dora, "detail", package.pk).count("4 bytes of 10 bytes") == 1
 
 
+def test_the_sender_sees_who_has_deleted_it(client, draft, alice, bob):
+    package = upload(draft("bob"))
+    Delivery.objects.update(hidden_at=timezone.now())
+    assert "Deleted, not downloaded" in page(client, alice, "detail", package.pk)
+    Delivery.objects.update(first_fetched_at=timezone.now(), fetched_at=timezone.now())
+    assert "Downloaded, then deleted" in page(client, alice, "detail", package.pk)
+
+
 def test_a_sender_is_told_that_far_downloads_are_not_listed(client, draft, alice, dora):
     assert "at other servers" in page(client, alice, "detail", upload(draft("bob")).pk)
     assert "at other servers" not in page(client, alice, "detail", upload(draft("dora")).pk)

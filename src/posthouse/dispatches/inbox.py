@@ -1,6 +1,6 @@
 """Dispatches that come in: carried out once and in their order, each only if its server may say such a thing.
 
-What happens to a package as a whole, its sender's server says; what a recipient fetches, his home server.
+What happens to a package as a whole, its sender's server says; what a recipient fetches or deletes, his home server.
 """
 
 from __future__ import annotations
@@ -66,16 +66,27 @@ def take(dispatches: list[Told], server: Server) -> int:
 
 def _carry_out(told: Told, server: Server) -> None:
     try:
-        {Kind.FETCHED: _fetched, Kind.ENDED: _ended, Kind.TERMS: _terms}[Kind(told.kind)](told, server)
+        _DOES[Kind(told.kind)](told, server)
     except (KeyError, TypeError, ValueError) as error:
         # It would be wrong the next time, too, and everything behind it would wait.
         log.error("dispatch cannot be read", server=server.name, number=told.number, kind=told.kind, error=repr(error))
 
 
-def _fetched(told: Told, server: Server) -> None:
+def _delivery(told: Told, server: Server) -> Delivery | None:
+    """Return the share in the package of the recipient who is told of, if that server is his home."""
     who = told.facts["recipient"]  # a user's id, or an outside recipient's e-mail address
     someone = Q(email=who) if "@" in who else Q(recipient=UUID(who))
-    delivery = Delivery.objects.filter(someone, package=told.package, home=server).first()
+    return Delivery.objects.filter(someone, package=told.package, home=server).first()
+
+
+def _hidden(told: Told, server: Server) -> None:
+    delivery, at = _delivery(told, server), _time(told.facts["at"])
+    if delivery is not None:
+        ending.heard_hidden(delivery, at)
+
+
+def _fetched(told: Told, server: Server) -> None:
+    delivery = _delivery(told, server)
     if delivery is not None:
         files, first = int(told.facts["files"]), _time(told.facts["first"])
         receipts.heard(delivery.pk, files, first, _maybe(told.facts["whole"]))
@@ -96,6 +107,9 @@ def _terms(told: Told, server: Server) -> None:
         lifecycle.release(told.package)
     else:
         Package.objects.filter(pk=told.package, release_at__isnull=False).update(release_at=release)
+
+
+_DOES = {Kind.FETCHED: _fetched, Kind.HIDDEN: _hidden, Kind.ENDED: _ended, Kind.TERMS: _terms}
 
 
 def _is_of(package_id: UUID, server: Server) -> bool:

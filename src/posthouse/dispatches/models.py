@@ -28,6 +28,7 @@ class Dispatch(models.Model):
 
     class Kind(models.TextChoices):
         FETCHED = "fetched"
+        HIDDEN = "hidden"
         ENDED = "ended"
         TERMS = "terms"
 

@@ -11,7 +11,7 @@ from posthouse.cluster import servers
 from posthouse.dispatches import outbox
 from posthouse.dispatches.models import Dispatch
 from posthouse.packages.models import Delivery, Package
-from posthouse.packages.signals import package_ended, package_fetched, terms_changed
+from posthouse.packages.signals import package_ended, package_fetched, package_hidden, terms_changed
 
 Kind = Dispatch.Kind
 
@@ -28,6 +28,15 @@ def _fetched(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001
         "whole": delivery.fetched_at.isoformat() if delivery.fetched_at else None,
     }
     outbox.tell([package.origin_id], Kind.FETCHED, package.pk, facts)
+
+
+@receiver(package_hidden)
+def _hidden(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001
+    package, here = delivery.package, servers.this()
+    if package.origin_id == here.pk or delivery.home_id != here.pk or delivery.hidden_at is None:
+        return
+    facts = {"recipient": str(delivery.recipient_id or delivery.email), "at": delivery.hidden_at.isoformat()}
+    outbox.tell([package.origin_id], Kind.HIDDEN, package.pk, facts)
 
 
 @receiver(package_ended)

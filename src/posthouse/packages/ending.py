@@ -102,11 +102,24 @@ def set_expiry(package_id: UUID, when: datetime | None, *, later: bool = True) -
 def hide(delivery: Delivery) -> None:
     """Delete a package for one recipient. At another server than its sender's it ends with the last one."""
     with transaction.atomic():
-        Delivery.objects.filter(pk=delivery.pk, hidden_at=None).update(hidden_at=timezone.now())
+        if _hide(delivery, timezone.now()):
+            signals.package_hidden.send(Delivery, delivery=delivery)
         package, here = delivery.package, servers.this()
         left = package.deliveries.filter(home=here, hidden_at=None).exists()
         if not left and package.origin_id != here.pk:
             end(package.pk, End.DELETED)
+
+
+def heard_hidden(delivery: Delivery, at: datetime) -> None:
+    """Take over, at the sender's server, that a recipient has deleted a package for himself. It may be said again."""
+    _hide(delivery, at)
+
+
+def _hide(delivery: Delivery, at: datetime) -> bool:
+    if not Delivery.objects.filter(pk=delivery.pk, hidden_at=None).update(hidden_at=at):
+        return False
+    delivery.hidden_at = at
+    return True
 
 
 def free() -> int:

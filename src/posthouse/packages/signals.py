@@ -25,5 +25,8 @@ package_fetched = Signal()
 """A recipient who lives here has fetched something of it for the first time, or now all of it (delivery=Delivery,
 whole=bool). The sender's server is told."""
 
+package_hidden = Signal()
+"""A recipient who lives here has deleted the package for himself (delivery=Delivery). The sender's server is told."""
+
 terms_changed = Signal()
 """At the sender's server, the release or the expiry of a package was changed (package=Package)."""

@@ -44,12 +44,13 @@ def shown_status(package: Package) -> str:
 
 @register.simple_tag
 def receipt(delivery: Delivery, package: Package) -> SafeString:
-    """Show how much of a package a recipient has fetched."""
+    """Show how much of a package a recipient has fetched, and whether he has deleted it for himself."""
+    then = ", then deleted" if delivery.hidden_at is not None else ""
     if delivery.fetched_at is not None:
-        return status("ok", "Downloaded")
+        return status("ok", f"Downloaded{then}")
     if delivery.first_fetched_at is not None:
-        return status("wait", f"{delivery.fetched_files:,} of {package.file_count:,} files downloaded")
-    return status("off", "Not downloaded")
+        return status("wait", f"{delivery.fetched_files:,} of {package.file_count:,} files downloaded{then}")
+    return status("off", "Deleted, not downloaded" if then else "Not downloaded")
 
 
 @register.inclusion_tag("packages/encryption.html")
