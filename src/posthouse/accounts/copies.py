@@ -49,6 +49,11 @@ class Outcome:
     reasons: list[str] = field(default_factory=list)
     """Why, for the first of them."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether something came of every line."""
+        return not self.left
+
 
 def overwritten() -> QuerySet[User]:
     """Return the accounts that a conversion overwrites: administrators keep theirs, as local ones."""

@@ -29,6 +29,11 @@ class Outcome:
     more: int = 0
     """Bad lines beyond those in `bad`."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every line was good."""
+        return not self.bad
+
 
 def take(owner: User, text: str) -> Outcome:
     """Take in every good line of a file; saying it again changes nothing. Raises table.NoTable."""
