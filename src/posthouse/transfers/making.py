@@ -1,0 +1,118 @@
+"""Making and finding the uploads of a package, by the right to upload its files. It blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from posthouse.accounts.encryption import EncryptionRule
+from posthouse.accounts.security import SignIn
+from posthouse.packages import lifecycle, rights
+from posthouse.packages.models import File, Package
+from posthouse.store import blobs, small
+from posthouse.store.errors import StoreError
+from posthouse.store.models import Blob
+from posthouse.transfers import expiry, leases, tus
+from posthouse.transfers.errors import Conflict, Forbidden, Gone, NotFound, RightEnded, of_store
+from posthouse.transfers.models import Upload
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right that a request brings, and from which IP address."""
+
+    right: str
+    address: str
+
+
+def find(claim: Claim, upload_id: UUID, *, ended: bool = False) -> Upload:
+    """Return an upload of the package that the right is for: others are not there.
+
+    `ended`: also if the package takes no more files. Raises NotFound, Gone, RightEnded, Forbidden.
+    """
+    package = _package(claim, ended=ended)
+    upload = Upload.objects.select_related("file", "blob").filter(id=upload_id, file__package=package).first()
+    if upload is None:
+        raise NotFound
+    if upload.expires_at <= timezone.now() and upload.offset < upload.blob.size:
+        raise Gone
+    return upload
+
+
+def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Upload:
+    """Return the upload of a file; asking for it again gives the same one.
+
+    `data`, all bytes of a small file, is taken at once, if nothing of the file is here yet. Raises Refused.
+    """
+    package = _package(claim, ended=True)
+    file = File.objects.select_related("blob").filter(id=wanted.file, package=package).first()
+    if file is None:
+        raise NotFound("This package has no such file.")
+    if file.size != wanted.length:
+        raise Conflict(f"This file was announced with {file.size} bytes, not {wanted.length}.")
+    expiry.remove_if_expired(file)
+    upload = Upload.objects.select_related("file", "blob").filter(file=file).first()
+    if upload and upload.offset == upload.blob.size:
+        return upload  # it may have been the package's last file, and only the answer to its last byte was lost
+    _package(claim)
+    if upload:
+        return upload
+    try:
+        return _begin(file, wanted) if data is None else _take_whole(file, wanted, data)
+    except StoreError as error:
+        raise of_store(error) from error
+    except IntegrityError:
+        # Two made it at once, and the other one was first. Our blob's row went with the transaction, its file too.
+        return Upload.objects.select_related("file", "blob").get(file=file)
+
+
+def _begin(file: File, wanted: tus.Creation) -> Upload:
+    # The blob of an empty file is there from the beginning.
+    blob = file.blob
+    try:
+        with transaction.atomic():
+            blob = blob or blobs.create(file.size)
+            return _record(file, blob, wanted, file.size if file.blob else 0)
+    except IntegrityError:
+        if blob is not None and not file.blob:
+            blobs.local().remove(blob.id)
+        raise
+
+
+def _take_whole(file: File, wanted: tus.Creation, data: bytes) -> Upload:
+    blob, piece = small.bring(data)
+    try:
+        with transaction.atomic():
+            small.save(blob, piece)
+            upload = _record(file, blob, wanted, file.size)
+            if not lifecycle.file_arrived(file, blob):
+                raise RightEnded("This package takes no more files.")
+            return upload
+    except BaseException:
+        blobs.local().remove(blob.id)
+        raise
+
+
+def _record(file: File, blob: Blob, wanted: tus.Creation, offset: int) -> Upload:
+    return Upload.objects.create(
+        file=file, blob=blob, offset=offset, metadata=wanted.metadata, expires_at=leases.expiry()
+    )
+
+
+def _package(claim: Claim, *, ended: bool = False) -> Package:
+    """Return the package that the right is for. `ended`: also if it takes no more files."""
+    package = rights.holder(claim.right) if ended else rights.check(claim.right)
+    if package is None:
+        raise RightEnded
+    # People outside send from wherever they are; whoever has an account, from where he may log in.
+    able = package.outside_sender or SignIn.in_force().lets_in(
+        claim.address, administrator=package.sender.is_administrator
+    )
+    if not able:
+        raise Forbidden("From your network nothing may be sent. Go on from one that is allowed; nothing is lost.")
+    if not ended and (complaint := EncryptionRule.in_force().complaint(encrypted=package.encrypted)):
+        raise Forbidden(complaint)
+    return package
