@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -59,13 +60,10 @@ class Disk:
         """Give the room back."""
         self._filler.unlink(missing_ok=True)
 
-    def read_only(self) -> bool:
-        """Let nothing be written any more; False while somebody has a file open for writing."""
-        return subprocess.run(["mount", "-o", "remount,ro", str(self.path)], capture_output=True).returncode == 0
-
-    def writable(self) -> None:
-        """Let it be written again."""
-        _run("mount", "-o", "remount,rw", str(self.path))
+    def turn_read_only(self) -> None:
+        """Let nothing be written any more, whoever writes just now, as the kernel does when a disk has an error."""
+        device = _run("findmnt", "-no", "SOURCE", str(self.path)).strip()
+        Path(f"/sys/fs/ext4/{Path(device).name}/trigger_fs_error").write_text("a trial\n")
 
     def cut_power(self) -> None:
         """Lose what was not synced. Whoever uses it must be killed before `power_on`."""
@@ -76,7 +74,7 @@ class Disk:
             os.close(folder)
 
     def power_on(self) -> None:
-        """Mount it anew: the journal is replayed. Whoever was killed may take a moment to let go of it."""
+        """Check it and mount it anew: the journal is replayed. Whoever was killed may take a moment to let go of it."""
         end = time.monotonic() + LETTING_GO_SECONDS
         while True:
             try:
@@ -86,6 +84,7 @@ class Disk:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
+        _run("e2fsck", "-fp", str(self._image), well=(0, 1))
         self._mount()
 
     @property
@@ -93,10 +92,11 @@ class Disk:
         return self.path / "filler"
 
     def _mount(self) -> None:
-        _run("mount", "-o", "loop", str(self._image), str(self.path))
+        _run("mount", "-o", "loop,errors=remount-ro", str(self._image), str(self.path))
 
 
-def _run(*command: str) -> None:
+def _run(*command: str, well: Collection[int] = (0,)) -> str:
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise OSError(f"{' '.join(command)}: {done.stderr}")
+    if done.returncode not in well:
+        raise OSError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout

@@ -1,7 +1,8 @@
 """What may befall two servers while a package is on its way from one to the other, and how it is mended.
 
-Each fault is a generator over a Trial: what it does before its first `yield` happens before the package is sent, what
-comes after it happens while bytes are travelling; when it ends, everything is mended again.
+Each fault is a generator over a Trial: what it does before its `yield` happens before the package is sent; it yields
+when it wants to strike; when it ends, everything is mended again. It waits for what it causes, not for a time, where it
+can, so that it strikes the same thing on a fast machine and on a slow one.
 """
 
 from __future__ import annotations
@@ -12,35 +13,50 @@ import subprocess
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.acceptance.disks import Disk
 from tests.acceptance.servers import RealServer, until
 
 if TYPE_CHECKING:
     from tests.acceptance.trial import Trial
 
-Fault = Callable[["Trial"], Generator[None, None, None]]
+
+class When(Enum):
+    """When a fault strikes."""
+
+    SENT = auto()
+    """As soon as the package is sent, whether anything travels or not."""
+    UNDER_WAY = auto()
+    """When the first bytes have arrived; the line lets through the others slowly."""
+
+
+Fault = Callable[["Trial"], Generator[When, None, None]]
 HOUR = 3600
+LOSSY_BYTES = 20_000_000
+ROOM = 40_000_000
+"""Bytes of room, where a package does not find enough."""
 
 
-def kill_sender(trial: Trial) -> Generator[None, None, None]:
+def kill_sender(trial: Trial) -> Generator[When, None, None]:
     """The sending server is killed, all of it."""
-    yield
+    yield When.UNDER_WAY
     trial.paris.restart()
 
 
-def kill_receiver(trial: Trial) -> Generator[None, None, None]:
+def kill_receiver(trial: Trial) -> Generator[When, None, None]:
     """The receiving server is killed, all of it."""
-    yield
+    yield When.UNDER_WAY
     trial.tokyo.restart()
 
 
-def kill_both(trial: Trial) -> Generator[None, None, None]:
+def kill_both(trial: Trial) -> Generator[When, None, None]:
     """Both are killed, and started after a while."""
-    yield
+    yield When.UNDER_WAY
     trial.paris.kill()
     trial.tokyo.kill()
     trial.pause()
@@ -48,88 +64,94 @@ def kill_both(trial: Trial) -> Generator[None, None, None]:
     trial.paris.start()
 
 
-def cut_line(trial: Trial) -> Generator[None, None, None]:
+def cut_line(trial: Trial) -> Generator[When, None, None]:
     """The line is cut, and comes back; no server is restarted."""
-    yield
+    yield When.UNDER_WAY
     trial.line.cut()
     trial.await_trouble("unreachable", "broken")
     trial.pause()
     trial.line.mend()
 
 
-def half_open_line(trial: Trial) -> Generator[None, None, None]:
+def half_open_line(trial: Trial) -> Generator[When, None, None]:
     """The connections go dead without an end; new ones would work."""
-    yield
+    yield When.UNDER_WAY
     trial.line.die()
 
 
-def damaged_line(trial: Trial) -> Generator[None, None, None]:
+def damaged_line(trial: Trial) -> Generator[When, None, None]:
     """Bits are flipped under way."""
-    yield
-    for _ in range(3):
+    yield When.UNDER_WAY
+    before = trial.line.damaged
+    for blows in (2, 4, 6):
         trial.line.damage(2)
-        time.sleep(0.5)
-    if not trial.line.damaged:
-        raise AssertionError("nothing was damaged: nothing was tested")
+        until(lambda done=before + blows: trial.line.damaged >= done, 60)  # type: ignore[misc]
 
 
-def lossy_line(trial: Trial) -> Generator[None, None, None]:
-    """Three packets in ten are lost."""
-    yield
+def lossy_line(trial: Trial) -> Generator[When, None, None]:
+    """Three packets in ten are lost, in both directions; some of the package gets through all the same."""
+    yield When.UNDER_WAY
     drop = "numgen random mod 100 < 30 drop"
     chain = "{ type filter hook input priority 0; policy accept; tcp dport %d %s; tcp sport %d %s; }"
     rules = "table inet loss {\nchain c " + chain % (trial.line.port, drop, trial.line.port, drop) + "\n}\n"
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:
-        time.sleep(trial.seconds)
+        trial.await_bytes(LOSSY_BYTES)
     finally:
         subprocess.run(["nft", "delete", "table", "inet", "loss"], check=True)
 
 
-def full_disk_there(trial: Trial) -> Generator[None, None, None]:
-    """The disk of the receiver is full to the last byte, its database's share too."""
-    yield
-    trial.tokyo_disk.fill(leave=0)
+def no_room_there(trial: Trial) -> Generator[When, None, None]:
+    """The disk of the receiver has no room for all of the package; its sender is told so."""
+    trial.tokyo_disk.fill(leave=ROOM)
+    yield When.SENT
+    trial.await_trouble("full_there", "failed")
     trial.pause()
     trial.tokyo_disk.make_room()
 
 
-def full_disk_here(trial: Trial) -> Generator[None, None, None]:
+def full_disk_there(trial: Trial) -> Generator[When, None, None]:
+    """The disk of the receiver is full to the last byte, its database's share too."""
+    yield When.UNDER_WAY
+    trial.tokyo_disk.fill(leave=0)
+    trial.await_trouble("full_there", "failed")
+    trial.pause()
+    trial.tokyo_disk.make_room()
+
+
+def full_disk_here(trial: Trial) -> Generator[When, None, None]:
     """The disk of the sender is full to the last byte."""
-    yield
+    yield When.UNDER_WAY
     trial.paris_disk.fill(leave=0)
     trial.pause()
     trial.paris_disk.make_room()
 
 
-def read_only_disk(trial: Trial) -> Generator[None, None, None]:
-    """The disk of the receiver turns read-only while it is not being written to."""
-    yield
-    trial.tokyo.kill()
-    until(trial.tokyo_disk.read_only, 20)
-    trial.tokyo.start(wait=False)
+def read_only_disk(trial: Trial) -> Generator[When, None, None]:
+    """The disk of the receiver has an error, so that the kernel lets nobody write to it any more."""
+    yield When.UNDER_WAY
+    trial.tokyo_disk.turn_read_only()
+    trial.await_trouble("store_there", "failed")
     trial.pause()
-    trial.tokyo.kill()
-    trial.tokyo_disk.writable()
-    trial.tokyo.start()
+    _swap(trial.tokyo, trial.tokyo_disk)
 
 
-def power_cut_there(trial: Trial) -> Generator[None, None, None]:
+def power_cut_there(trial: Trial) -> Generator[When, None, None]:
     """The receiver's machine loses its power: what was not synced is gone."""
-    yield
+    yield When.UNDER_WAY
     _power_cut(trial.tokyo, trial.tokyo_disk)
 
 
-def power_cut_here(trial: Trial) -> Generator[None, None, None]:
+def power_cut_here(trial: Trial) -> Generator[When, None, None]:
     """The sender's machine loses its power."""
-    yield
+    yield When.UNDER_WAY
     _power_cut(trial.paris, trial.paris_disk)
 
 
-def rotten_file(trial: Trial) -> Generator[None, None, None]:
+def rotten_file(trial: Trial) -> Generator[When, None, None]:
     """A bit flips in the sender's store: it says which file, delivers nothing, and goes on with the file mended."""
     trial.line.cut()  # until the file is rotten
-    yield
+    yield When.SENT
     files = (path for path in (trial.paris.folder / "data" / "store").rglob("*") if path.is_file())
     newest = max(files, key=lambda path: path.stat().st_mtime)
     _flip(newest)
@@ -144,19 +166,20 @@ def rotten_file(trial: Trial) -> Generator[None, None, None]:
     trial.retry()
 
 
-def clock_jump(trial: Trial) -> Generator[None, None, None]:
+def clock_jump(trial: Trial) -> Generator[When, None, None]:
     """The receiver's clock jumps ahead by an hour, and back."""
-    yield
-    trial.set_clock(HOUR)
-    trial.await_trouble("clock", "signature")
-    trial.pause()
-    trial.set_clock(0)
-    trial.retry()
+    with trial.clock() as set_ahead:
+        yield When.UNDER_WAY
+        set_ahead(HOUR)
+        trial.await_trouble("clock", "signature")
+        trial.pause()
+        set_ahead(0)
+        trial.await_bytes(1)  # it goes on by itself, without the restart that follows
 
 
-def locked_database(trial: Trial) -> Generator[None, None, None]:
+def locked_database(trial: Trial) -> Generator[When, None, None]:
     """Somebody holds the database of the sender, then that of the receiver, so that nothing can be written."""
-    yield
+    yield When.UNDER_WAY
     for server in (trial.paris, trial.tokyo):
         if server.database_url:
             with psycopg.connect(server.database_url) as connection:
@@ -169,22 +192,21 @@ def locked_database(trial: Trial) -> Generator[None, None, None]:
                 database.rollback()
 
 
-def restarted_postgresql(trial: Trial) -> Generator[None, None, None]:
-    """PostgreSQL crashes and recovers under both servers. (On SQLite there is nothing to restart.)"""
-    yield
-    if not trial.paris.database_url:
-        return
+def restarted_postgresql(trial: Trial) -> Generator[When, None, None]:
+    """PostgreSQL crashes and recovers under both servers."""
+    yield When.UNDER_WAY
     cluster = (os.environ.get("PGVERSION", "15"), "regress")
     # In the network of who began the trial: its port is taken in here, by the bridge to it.
     outside = ["nsenter", "--target", str(os.getppid()), "--net"]
-    done = subprocess.run(
-        [*outside, "pg_ctlcluster", *cluster, "restart", "-m", "immediate"],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-    )
-    if done.returncode:
-        raise AssertionError(f"PostgreSQL was not restarted: {done.stdout}{done.stderr}")
+
+    def control(*command: str) -> bool:
+        done = subprocess.run([*outside, "pg_ctlcluster", *cluster, *command], capture_output=True, env=os.environ)
+        return done.returncode == 0
+
+    if not control("stop", "-m", "immediate"):
+        raise AssertionError("PostgreSQL was not stopped")
+    trial.pause()
+    until(lambda: control("start"), 60)  # what is left of the old one may take a moment to end
 
 
 FAULTS: dict[str, Fault] = {
@@ -197,6 +219,7 @@ FAULTS: dict[str, Fault] = {
         half_open_line,
         damaged_line,
         lossy_line,
+        no_room_there,
         full_disk_there,
         full_disk_here,
         read_only_disk,
@@ -208,16 +231,22 @@ FAULTS: dict[str, Fault] = {
         restarted_postgresql,
     )
 }
+NEED_POSTGRESQL = {"restarted-postgresql"}
 SHORT = ("cut-line", "damaged-line", "full-disk-there", "power-cut-there", "rotten-file")
 """What CI runs, beside the killing: the others are in `make trial ARGS=all`."""
 
 
-def _power_cut(server: RealServer, disk: object) -> None:
-    disk.cut_power()  # type: ignore[attr-defined]
+def _power_cut(server: RealServer, disk: Disk) -> None:
+    disk.cut_power()
+    _swap(server, disk)
+
+
+def _swap(server: RealServer, disk: Disk) -> None:
+    """Start a server anew on its disk, which was checked meanwhile."""
     children = server.processes()
     server.kill()
     until(lambda: not (children & server.processes()), 20)
-    disk.power_on()  # type: ignore[attr-defined]
+    disk.power_on()
     server.start()
 
 

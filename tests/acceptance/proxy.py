@@ -19,9 +19,11 @@ class Line:
     def __init__(self, port: int, target: int) -> None:
         self.port, self.target = port, target
         self.rate: float | None = None
-        """Bytes per second of each connection; None for as fast as it goes."""
+        """Bytes per second of all connections together; None for as fast as it goes."""
         self.damaged = 0
         self._damage = 0
+        self._free_at = 0.0
+        """When what was carried so far has passed, at the rate."""
         self._lock = threading.Lock()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._dead: set[tuple[socket.socket, socket.socket]] = set()
@@ -91,8 +93,7 @@ class Line:
                     continue
                 if source is pair[0] and len(data) > 1000:
                     data = self._maybe_damaged(data)
-                if self.rate:
-                    time.sleep(len(data) / self.rate)
+                self._await_turn(len(data))
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
             return
@@ -101,6 +102,15 @@ class Line:
         for end in pair:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _await_turn(self, size: int) -> None:
+        with self._lock:
+            if not self.rate:
+                return
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + size / self.rate
+            pause = self._free_at - now
+        time.sleep(pause)
 
     def _maybe_damaged(self, data: bytes) -> bytes:
         with self._lock:

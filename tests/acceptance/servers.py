@@ -36,6 +36,11 @@ class RealServer(LocalServer):
         self.variables: dict[str, str] = {}
         """More variables of its environment."""
 
+    def log_to(self, path: Path) -> None:
+        """Have it write its log there, before it is made; by itself it does so in its folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.symlink_to(path)
+
     def kill(self, process: str = "all") -> None:
         """Kill -9 one kind of process: supervisor, web, http (the workers of web) or work; or all of them at once."""
         if process in NAMES:

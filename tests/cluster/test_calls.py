@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from posthouse.cluster import calls, certificate, signatures, unreachable
 from posthouse.cluster.errors import (
     Broken,
+    CallError,
     Failed,
     Kind,
     NameUnknown,
@@ -309,6 +310,13 @@ def test_a_port_that_does_not_speak_https_is_told(far_side: Server) -> None:
         thread.join()
 
 
+def test_a_proxy_whose_server_is_down_is_told_from_a_port_that_does_not_speak_https(far_side: Server) -> None:
+    with Line(0, free_port()) as line:
+        far_side.port = line.port
+        with pytest.raises(CallError, match=r"hung up at once|broke\.$"):
+            calls.call(far_side, "POST", "x")
+
+
 def test_bytes_that_are_damaged_under_way_are_told_as_that(far_side: Server) -> None:
     with Line(0, far_side.port) as line:
         far_side.port = line.port
@@ -340,6 +348,12 @@ def test_a_handshake_that_fails_is_told_by_its_reason(reason: str | None, kind: 
     told = unreachable.explain(error, "tokyo", 443)
     assert isinstance(told, kind)
     assert words in told.message
+
+
+def test_a_handshake_that_ends_in_its_middle_is_no_matter_of_the_language() -> None:
+    told = unreachable.explain(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "tokyo", 443)
+    assert isinstance(told, NoConnection)
+    assert "hung up" in told.message
 
 
 def test_the_certificate_that_is_fetched_is_the_one_that_is_shown(port: int, pem: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,9 +15,9 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
-from posthouse.jobs import leases, worker
+from posthouse.jobs import leases, presence, worker
 from posthouse.jobs.job import Job, Stopping
 from posthouse.jobs.presence import Presence, folder, wake
 from posthouse.jobs.worker import Kind, Worker, register, register_periodic
@@ -99,6 +100,49 @@ def test_a_row_that_breaks_its_job_is_put_back_and_the_next_one_is_done(make_run
     bad.refresh_from_db()
     assert (bad.state, bad.attempts) == ("deferred", 1)
     assert "its log says what" in bad.last_error
+
+
+def test_work_that_the_database_failed_is_done_again_as_soon_as_it_answers(make_run: MakeRun) -> None:
+    """Not when its lease has run out, half a minute later, and not as if the work itself were at fault."""
+    make_run()
+    tries = []
+
+    def run(job: Job[Run]) -> None:
+        tries.append(job.row.attempts)
+        if len(tries) == 1:
+            raise OperationalError("the connection was closed")
+
+    register(Kind("some", all_runs, run))
+    with workers():
+        until(lambda: Run.objects.get().state == "done", leases.LEASE_SECONDS / 2)
+    assert tries == [1, 2]
+
+
+def test_work_whose_end_could_not_be_written_is_done_again(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run()
+    finish, put_back = leases.finish, leases.put_back
+    failures = {"finish": 1, "put back": 2}
+
+    def fail(what: str) -> None:
+        if failures[what]:
+            failures[what] -= 1
+            raise OperationalError("database or disk is full")
+
+    def finish_later(row: Run) -> bool:
+        fail("finish")
+        return finish(row)
+
+    def put_back_later(row: Run) -> int:
+        fail("put back")
+        return put_back(row)
+
+    monkeypatch.setattr(leases, "finish", finish_later)
+    monkeypatch.setattr(leases, "put_back", put_back_later)
+    register(Kind("some", all_runs, lambda _job: None))
+    with workers():
+        until(lambda: Run.objects.get().state == "done", leases.LEASE_SECONDS / 2)
+    assert failures == {"finish": 0, "put back": 0}
+    assert Run.objects.get().fence == 2
 
 
 def test_running_work_gives_its_lease_back_when_the_worker_stops(make_run: MakeRun) -> None:
@@ -236,6 +280,27 @@ def test_a_living_worker_is_never_taken_for_dead(make_run: MakeRun) -> None:
         with workers():
             time.sleep(1.5)
             assert Run.objects.get().lease_holder == other.holder
+
+
+def test_a_worker_goes_on_when_the_disk_of_its_data_folder_has_turned_read_only(
+    make_run: MakeRun, killed_holder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it works with may be elsewhere: the database, and the store."""
+    run = make_run()
+    opened = os.open
+
+    def refuse(path: object, flags: int, *more: int) -> int:
+        if str(path).endswith(".lock") and flags & os.O_RDWR:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, flags, *more)  # type: ignore[arg-type]
+
+    register(Kind("any", all_runs, lambda _job: None))
+    with Presence() as here, monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        worker = Worker(here, Event())
+        assert worker.tick() == 1
+        until(lambda: Run.objects.get(pk=run.pk).state == "done")
+    assert presence.bury(lambda _holder: None) == [killed_holder]
 
 
 def test_a_wake_finds_every_worker_and_removes_sockets_of_the_dead(killed_holder: str) -> None:

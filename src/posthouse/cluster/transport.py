@@ -242,6 +242,8 @@ def _explain(error: HTTPError | OSError, place: Place) -> CallError:
                 return unreachable.explain(inner, place.host, place.port)
             if "Fingerprints did not match" in str(error):
                 return _wrong_pin(place)
+            if isinstance(inner, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+                return Broken(f"The connection to {where} broke.")
             return Broken(unreachable.damaged(place.host, place.port))
         case NewConnectionError() | ConnectTimeoutError():
             cause = error.__cause__

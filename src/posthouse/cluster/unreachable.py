@@ -43,6 +43,11 @@ def explain(error: OSError, host: str, port: int) -> CallError:
             return NoConnection(f"{host} answers, but no server runs at its port {port}. Start it, or check the port.")
         case ConnectionResetError() | BrokenPipeError():
             return Broken(f"The connection to {place} broke.")
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            return NoConnection(
+                f"What answers at {place} hung up at once. If that is a proxy, the server behind it is down; else check"
+                " the port."
+            )
         case ssl.SSLError() if any(word in (error.reason or "") for word in _DAMAGED):
             return Broken(damaged(host, port))
         case ssl.SSLError() if "ALERT" in (error.reason or ""):

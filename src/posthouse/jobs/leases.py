@@ -120,6 +120,11 @@ def take_back(model: type[Work], holder: str) -> int:
     return _free(model._default_manager.filter(state=State.ACTIVE, lease_holder=holder))
 
 
+def put_back(row: Work) -> int:
+    """Free a row whose end could not be written, so that it is done again; 0 when it is no longer ours."""
+    return _free(_held(row))
+
+
 def take_back_ended(model: type[Work]) -> int:
     """Free all rows whose leases ran out, as their holder may have died somewhere else; return how many."""
     return _free(model._default_manager.filter(state=State.ACTIVE, lease_until__lt=Now()))

@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -87,7 +87,8 @@ def wake() -> None:
                 continue  # it has unread calls: it will wake
             except OSError as error:
                 if error.errno == errno.ECONNREFUSED:
-                    path.unlink(missing_ok=True)  # nobody listens: its worker has died
+                    with suppress(OSError):  # on a disk that turned read-only it stays
+                        path.unlink(missing_ok=True)  # nobody listens: its worker has died
 
 
 def bury(take_back: Callable[[str], object]) -> list[str]:
@@ -106,8 +107,11 @@ def bury(take_back: Callable[[str], object]) -> list[str]:
 def _is_dead(path: Path) -> bool:
     try:
         file = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False  # it has just left, or another worker was here first
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.EROFS}:
+            # It has just left, or another worker was here first; or the disk is read-only, and nobody can tell.
+            return False
+        raise
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -12,7 +12,8 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseTrouble
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from posthouse.jobs import leases, presence
@@ -52,6 +53,8 @@ class Worker:
         self._pools = {kind.name: ThreadPoolExecutor(kind.concurrency, f"{kind.name}-job") for kind in kinds.values()}
         self._taken = dict.fromkeys(kinds, 0)
         self._futures: set[Future[None]] = set()
+        self._unwritten: list[Work] = []
+        """What ended while the database did not answer, and how it ended is not known there."""
         self._next_round = dict.fromkeys(periodics, 0.0)
         self._rounds = ThreadPoolExecutor(1, "periodic")
 
@@ -80,6 +83,7 @@ class Worker:
         self._start_periodics()
         try:
             self.bury_the_dead()
+            self._put_back()
             for kind in kinds.values():
                 while self._taken[kind.name] < kind.concurrency and not self.stop.is_set():
                     holder = self.here.holder
@@ -92,7 +96,7 @@ class Worker:
                     with self._lock:
                         jobs = [job for its, job in self._running.values() if its is kind]
                     kind.tend(jobs)
-        except DatabaseError:
+        except DatabaseTrouble:
             log.exception("the database does not answer")  # the next tick tries again
         finally:
             close_old_connections()
@@ -103,6 +107,18 @@ class Worker:
         models = {kind.due().model for kind in kinds.values()}
         for holder in presence.bury(lambda holder: [leases.take_back(model, holder) for model in models]):
             log.warning("took back the leases of a dead worker", dead=holder)
+
+    def _put_back(self) -> None:
+        """Have done again at once what ended unwritten; else all would wait for its lease to run out."""
+        with self._lock:
+            rows, self._unwritten = self._unwritten, []
+        try:
+            while rows:
+                leases.put_back(rows[-1])
+                rows.pop()
+        finally:
+            with self._lock:
+                self._unwritten += rows
 
     def _start(self, kind: Kind[Any], row: Work) -> None:
         job = Job(row, self.stop)
@@ -116,10 +132,13 @@ class Worker:
         future.add_done_callback(self._futures.discard)
 
     def _do(self, kind: Kind[Any], job: Job[Any]) -> None:
+        written = False
         try:
-            perform(kind, job)
+            written = perform(kind, job)
         finally:
             with self._lock:
+                if not written:
+                    self._unwritten.append(job.row)
                 del self._running[id(job)]
                 self._taken[kind.name] -= 1
             close_old_connections()  # threads of a pool live on: each would keep its connection open
@@ -132,7 +151,7 @@ class Worker:
             try:
                 for _, job in running:
                     job.renew()
-            except DatabaseError:
+            except DatabaseTrouble:
                 log.exception("leases could not be renewed")  # jobs stop by themselves when their time has run out
             finally:
                 close_old_connections()
@@ -155,8 +174,11 @@ class Worker:
             close_old_connections()
 
 
-def perform(kind: Kind[Any], job: Job[Any]) -> None:
-    """Run one job and end its row accordingly; log one line about it. Lets no exception out."""
+def perform(kind: Kind[Any], job: Job[Any]) -> bool:
+    """Run one job and end its row accordingly; log one line about it. Lets no exception out.
+
+    Return False when the end is not written, for the database did not answer.
+    """
     began = time.monotonic()
     row = job.row
     try:
@@ -170,15 +192,19 @@ def perform(kind: Kind[Any], job: Job[Any]) -> None:
             result = "given back"
         except LostLease:
             result = "lost"
+        except (OperationalError, InterfaceError):
+            # Nothing is wrong with the job: the database was restarted, or locked, or has no room.
+            log.exception("the database failed a job", kind=kind.name, id=str(row.pk), attempt=row.attempts)
+            return False
         except Exception:
             # A fault of ours must neither end the worker nor come back at once, for ever.
             log.exception("job broke", kind=kind.name, id=str(row.pk), attempt=row.attempts)
             pause = min(timedelta(minutes=2 ** min(row.attempts, 10)), timedelta(hours=1))
             leases.defer(row, "Something went wrong inside this server; its log says what.", timezone.now() + pause)
             result = State.DEFERRED.value
-    except DatabaseError:
+    except DatabaseTrouble:
         log.exception("the end of a job could not be written", kind=kind.name, id=str(row.pk))
-        return  # its lease runs out, and it is done again
+        return False
     log.info(
         "job",
         kind=kind.name,
@@ -187,3 +213,4 @@ def perform(kind: Kind[Any], job: Job[Any]) -> None:
         result=str(result),
         seconds=round(time.monotonic() - began, 3),
     )
+    return True

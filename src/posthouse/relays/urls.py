@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from posthouse.relays import knock, pages, transfers_page, views
+from posthouse.relays import knock, pages, transfers_page, views, wanted
 
 app_name = "relays"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("transfers", transfers_page.transfers, name="transfers"),
     path("transfers/rate", transfers_page.rate, name="rate"),
     path("back", knock.back, name="back"),
+    path("wanted", wanted.wanted, name="wanted"),
     path("<uuid:package_id>/", views.package, name="package"),
     path("<uuid:package_id>/priority", views.prioritise, name="prioritise"),
     path("<uuid:relay_id>/retry", views.retry, name="retry"),

@@ -16,7 +16,7 @@ from posthouse.jobs.worker import Kind, register, register_periodic
 from posthouse.licensing.signals import installed
 from posthouse.packages.models import Package
 from posthouse.packages.signals import package_closed, package_ended, package_given_up
-from posthouse.relays import early, knock, links, moves, picking, queue, sender
+from posthouse.relays import early, knock, links, moves, picking, queue, sender, wanted
 from posthouse.relays.models import Relay
 from posthouse.relays.receiver import forget_abandoned
 
@@ -64,4 +64,5 @@ register_periodic("end relays whose lifetime is over", 60, queue.end_old)
 register_periodic("plan anew what goes to people who have moved", 60, moves.follow)
 register_periodic("knock at servers that could not be reached", 5, knock.probe)
 register_periodic("tell the others that this server is back", float("inf"), knock.in_passing)
+register_periodic("ask whether what stands still here is still wanted", 600, wanted.in_passing)
 register_periodic("forget abandoned arrivals", 3600, forget_abandoned)
