@@ -3,7 +3,7 @@
 Each package has a title, a note and files of about twenty words, a sender and two recipients. What is measured is the
 whole page: the request as a browser sends it to Received, Sent or Server > Packages, in this process, to the last byte
 of the answer. Words are in all packages, in half of them, in one of 40, of 1000, of 100,000, and in none; some are
-asked for by their beginning, some together. Others are in half of the packages, or in a tenth, but in none of the
+asked for by their beginning, some together. Others are in a quarter of the packages, or in a tenth, but in none of the
 newest; and two are each in many, but in none together. The people have few packages among the million, or many, or see
 all.
 """
@@ -204,7 +204,7 @@ def _rows(users: list[str], few: str, many: str) -> Iterator[tuple[Any, ...]]:
         words = dice.choices(vocabulary, cum_weights=weights, k=14)
         words += ["film"] * (n % 2) + ["monthly"] * (n % 40 == 0) + ["thousandth"] * (n % 1000 == 0)
         words += ["zanzibar"] * (n % (PACKAGES // 10) == 5)
-        words += ["former"] * (n < PACKAGES // 2) + ["elder"] * (n < PACKAGES * 0.95 and n % 10 == 1)
+        words += ["former"] * (n < PACKAGES // 4) + ["elder"] * (n < PACKAGES * 0.95 and n % 10 == 1)
         words += [f"scene{n % 50}", "scene", f"take{dice.randrange(10_000):04d}", "mov"]
         title = " ".join(words[:4])
         marks = f"@s{sender} @r{one} @r{two}"
