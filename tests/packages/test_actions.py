@@ -105,6 +105,26 @@ def test_a_package_that_waits_is_released(ask, draft, alice, dora):
     assert "released already" in ask(alice, "post", "release", package.pk).content.decode()
 
 
+def test_who_released_it_changed_its_end_or_deleted_it_for_himself_is_in_the_log(ask, draft, alice, dora):
+    package = draft("dora", title="Day 12")
+    Package.objects.update(release_at=timezone.now() + timedelta(days=1))
+    upload(package)
+    for _ in range(2):  # what changes nothing the second time is written down once
+        ask(alice, "post", "release", package.pk)
+    day = timezone.now().date() + timedelta(days=3)
+    ask(alice, "post", "expiry", package.pk, day=str(day))
+    ask(alice, "post", "expiry", package.pk, day="")
+    ask(dora, "post", "put", package.pk, "delete")
+    events = Event.objects.filter(subject_id=package.pk).exclude(action="package.sent").order_by("at")
+    assert [(event.actor, event.action, event.text) for event in events] == [
+        ("Alice", "package.released", "“Day 12” was released."),
+        ("Alice", "package.expiry", f"The end of “Day 12” was changed: after {day:%-d %B %Y}."),
+        ("Alice", "package.expiry", "The end of “Day 12” was changed: none."),
+        ("Dora", "package.hidden", "“Day 12” was deleted by a recipient for himself."),
+    ]
+    assert {event.address for event in events} == {"127.0.0.1"}
+
+
 def call(client, user, name, *args, **content):
     client.force_login(user)
     address = reverse(f"packages:{name}", args=args)

@@ -6,6 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -43,7 +44,10 @@ def end(request: HttpRequest, package_id: UUID, how: str) -> HttpResponse:
 def release(request: HttpRequest, package_id: UUID) -> HttpResponse:
     """Let recipients fetch a package now that was to wait."""
     package = _ruled(request, package_id)
-    well = lifecycle.release_now(package.pk)
+    with transaction.atomic():
+        well = lifecycle.release_now(package.pk)
+        if well:
+            audit.record(audit.who(request), "package.released", f"“{package.title}” was released.", package)
     said = "The package was released: its recipients are told now."
     said = said if well else "The package was released already, or has ended."
     return done(request, _back(request, package), said, well=well)
@@ -56,7 +60,12 @@ def expiry(request: HttpRequest, package_id: UUID) -> HttpResponse:
     package = _ruled(request, package_id)
     form = ExpiryForm(package, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        well = ending.set_expiry(package.pk, form.moment)
+        with transaction.atomic():
+            well = ending.set_expiry(package.pk, form.moment)
+            if well:
+                day = form.cleaned_data["day"]
+                text = f"The end of “{package.title}” was changed: {f'after {day:%-d %B %Y}' if day else 'none'}."
+                audit.record(audit.who(request), "package.expiry", text, package)
         said = "The end of the package was changed, on all its servers." if well else UNCHANGED
         return done(request, _back(request, package), said, well=well)
     return render(request, "packages/expiry.html", {"package": package, "form": form})
@@ -75,7 +84,10 @@ def put(request: HttpRequest, package_id: UUID, place: str) -> HttpResponse:
         return render(request, "packages/hide.html", {"package": delivery.package})
     title = delivery.package.title
     if place == "delete":
-        ending.hide(delivery)
+        with transaction.atomic():
+            ending.hide(delivery)
+            text = f"“{title}” was deleted by a recipient for himself."
+            audit.record(audit.who(request), "package.hidden", text, delivery.package)
         return done(request, redirect("packages:received"), f"“{title}” is not in your list any more.")
     aside = timezone.now() if place == "archive" else None
     Delivery.objects.filter(pk=delivery.pk).update(archived_at=aside)
