@@ -81,6 +81,24 @@ def test_a_list_is_pasted_and_what_is_wrong_in_it_is_named(page: Page, paris: Re
     check_page(page)
 
 
+def test_a_list_that_was_typed_is_taken_like_one_that_was_pasted(page: Page, paris: RealServer) -> None:
+    log_in(page, paris, "alice")
+    page.goto(f"{paris.address}packages/new")
+    to = page.get_by_role("combobox", name="To", exact=True)
+    to.fill("bob, dora@example.com")
+    expect(page.get_by_text("Nobody of this name.", exact=False).first).to_be_visible()
+    to.press("Enter")
+    expect(page.locator("#to-tokens .token")).to_have_count(2)
+    to.fill("eve@outside.example; nobody-here")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Nobody here is called “nobody-here”", exact=False)).to_be_visible()
+    expect(page.locator("#to-tokens .token")).to_have_count(3)
+    to.fill("n" * 300)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text(f"“{'n' * 80}…” is not clear.", exact=False)).to_be_visible()
+    check_page(page)
+
+
 def test_ten_thousand_recipients_can_be_pasted_and_taken_back(page: Page, paris: RealServer) -> None:
     log_in(page, paris, "alice")
     page.goto(f"{paris.address}packages/new")

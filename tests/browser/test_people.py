@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.servers import RealServer
+from tests.acceptance.servers import PASSWORD, RealServer
 from tests.browser.conftest import SHOTS, check_page, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -102,6 +102,32 @@ def test_a_workgroup_is_made_on_the_master_and_led_on_a_slave(page: Page, paris:
     check_page(page)
     found = paris.query("SELECT count(*) FROM accounts_membership")
     assert found[0][0] == 3
+
+
+def test_what_users_may_do_is_chosen_one_below_the_other(page: Page, paris: RealServer) -> None:
+    log_in(page, paris, "admin")
+    page.goto(f"{paris.address}accounts/standard/")
+    last = page.get_by_role("checkbox").last.bounding_box()
+    quota = page.get_by_label("How much each may send").bounding_box()
+    assert last is not None
+    assert quota is not None
+    assert last["y"] + last["height"] < quota["y"]
+    check_page(page)
+
+
+def test_a_name_without_end_breaks_its_line_and_not_the_page(page: Page, paris: RealServer) -> None:
+    with paris.client() as client:
+        client.log_in("admin", PASSWORD)
+        client.new_account("wolf" * 15, "Wolfe" * 20, f"{'wolf' * 15}@example.com", PASSWORD, "paris")
+    log_in(page, paris, "admin")
+    page.goto(f"{paris.address}accounts/")
+    expect(page.get_by_role("link", name="Wolfe" * 20)).to_be_visible()
+    check_page(page)
+    page.get_by_role("link", name="Wolfe" * 20).click()
+    check_page(page)
+    page.context.clear_cookies()
+    log_in(page, paris, "wolf" * 15)
+    check_page(page)
 
 
 def test_the_header_has_room_at_every_width(page: Page, paris: RealServer) -> None:

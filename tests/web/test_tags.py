@@ -27,6 +27,7 @@ class Letter(forms.Form):
     to = forms.EmailField(label="Recipient", help_text="One address.")
     urgent = forms.BooleanField(required=False)
     colour = forms.ChoiceField(choices=[("r", "Red"), ("b", "Blue")], required=False)
+    copies = forms.MultipleChoiceField(choices=[("a", "Archive"), ("p", "Press")], widget=forms.CheckboxSelectMultiple)
 
 
 def test_a_size_and_a_speed_are_shown_in_words() -> None:
@@ -84,6 +85,9 @@ def test_each_control_has_its_own_style() -> None:
     assert "form-select" in render("{% field form.colour %}", form=form)
     assert "optional" in render("{% field form.colour %}", form=form)
     assert "optional" not in render("{% field form.to %}", form=form)
+    copies = render("{% field form.copies %}", form=form)
+    assert re.findall(r'<(\w+)[^>]*class="form-check-input"', copies) == ["input", "input"]
+    assert copies.count('<label class="form-check">') == 2
 
 
 def test_a_whole_form_shows_its_general_errors_first() -> None:

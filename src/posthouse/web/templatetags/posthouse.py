@@ -104,6 +104,8 @@ def field(bound: BoundField) -> dict[str, Any]:
         style = "form-check-input"
     if bound.errors:
         style += " is-invalid"
+    if isinstance(widget, RadioSelect):  # also CheckboxSelectMultiple: what is given to as_widget goes around them, too
+        widget.attrs["class"] = style
     return {"field": bound, "control": bound.as_widget(attrs={"class": style}), "check": check}
 
 

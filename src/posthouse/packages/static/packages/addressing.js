@@ -56,9 +56,8 @@ export class Addressing {
   async settle() {
     const errors = {};
     for (const [id, field] of Object.entries(this.#fields)) {
-      if (await field.settle()) continue;
-      const sentence = `“${field.pending}” is not clear. Choose a name from the list, or clear the field.`;
-      (errors[id.startsWith("cc-") ? "cc" : "recipients"] ??= []).push(sentence);
+      const sentences = await field.settle();
+      if (sentences.length) (errors[id.startsWith("cc-") ? "cc" : "recipients"] ??= []).push(...sentences);
     }
     return errors;
   }

@@ -4,6 +4,7 @@ import { namesIn } from "./pasted.js";
 import { people } from "./server.js";
 
 const PATIENCE = 150; // milliseconds after the last key before the server is asked
+const QUOTED = 80; // characters of what is not clear that are said again
 const SHOWN = 100; // tokens; of more people only the number is shown, so that ten thousand are no burden
 
 export class Recipients {
@@ -56,17 +57,22 @@ export class Recipients {
     this.input.focus();
   }
 
-  /** Choose the person whose name was typed whole, if there is just one; tell whether nothing unknown is left. */
+  /** Choose whoever was typed whole; return sentences about what is not clear. */
   async settle() {
     const typed = this.pending;
-    if (!typed) return true;
+    if (!typed) return [];
+    const names = namesIn(typed);
+    if (names.length > 1 && this.understand) return this.#takeIn(names);
     const found = await people(this.address, typed);
     const same = (text) => text.toLowerCase() === typed.toLowerCase();
     const exact = found.filter((person) => same(person.login) || same(person.email) || same(person.name));
     const sure = exact.length === 1 ? exact : found.length === 1 ? found : [];
-    if (!sure.length) return false;
+    if (!sure.length) {
+      const quoted = typed.length > QUOTED ? `${typed.slice(0, QUOTED)}…` : typed;
+      return [`“${quoted}” is not clear. Choose a name from the list, or clear the field.`];
+    }
     this.#choose(sure[0]);
-    return true;
+    return [];
   }
 
   #typed() {
@@ -147,6 +153,7 @@ export class Recipients {
     } else if (event.key === "Enter") {
       event.preventDefault(); // never sends the package from here
       if (open && this.#active >= 0) this.#choose(this.#found[this.#active]);
+      else this.#several(this.pending);
     } else if (event.key === "Tab" && open && this.#active >= 0 && this.pending) {
       this.#choose(this.#found[this.#active]);
       event.preventDefault();
@@ -192,11 +199,21 @@ export class Recipients {
     if (this.#chosen.size <= SHOWN) this.tokens.append(this.#token(person));
   }
 
-  /** Several names at once are understood by the server together; a single one is text to go on with. */
-  async #pasted(event) {
-    const names = namesIn(event.clipboardData?.getData("text") ?? "");
-    if (names.length < 2 || !this.understand) return;
-    event.preventDefault();
+  #pasted(event) {
+    if (this.#several(event.clipboardData?.getData("text") ?? "")) event.preventDefault();
+  }
+
+  /** Take in a text that names several; tell whether it does. A single name is text to go on with. */
+  #several(text) {
+    const names = namesIn(text);
+    if (names.length < 2 || !this.understand) return false;
+    this.#takeIn(names).then(this.complain);
+    return true;
+  }
+
+  /** Several names at once are understood by the server together. Return sentences about those that are not. */
+  async #takeIn(names) {
+    const typed = this.pending;
     this.#clear();
     this.said.textContent = `${names.length.toLocaleString("en")} names are being looked up.`;
     try {
@@ -205,9 +222,10 @@ export class Recipients {
       this.#more();
       this.said.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "person" : "people"} added.`;
       this.#changed();
-      this.complain(errors);
+      return errors;
     } catch (error) {
-      this.complain([`${error.message} Paste the names once more.`]);
+      this.input.value = typed;
+      return [`${error.message} Name them once more.`];
     }
   }
 
