@@ -18,6 +18,7 @@ export class Addressing {
   #asked = 0;
   #changed;
   #fields = {};
+  #unclear = []; // sentences about names that stand beside what is wrong with those chosen
 
   /** @param token what protects the form's calls; @param changed is called when somebody is added or removed */
   constructor({ address, token, changed = () => {} }) {
@@ -32,7 +33,7 @@ export class Addressing {
         said: by(`${id}-said`),
         address,
         understand: (names) => ask(this.#way.dataset.named, token, { names }),
-        complain: (sentences) => showErrors({ [errors]: sentences }),
+        complain: (sentences) => this.#complain(errors, sentences),
         changed: () => this.#change(errors),
       });
     }
@@ -59,11 +60,17 @@ export class Addressing {
       const sentences = await field.settle();
       if (sentences.length) (errors[id.startsWith("cc-") ? "cc" : "recipients"] ??= []).push(...sentences);
     }
+    this.#unclear = errors.recipients ?? [];
     return errors;
   }
 
+  #complain(errors, sentences) {
+    if (errors !== "cc") this.#unclear = sentences;
+    showErrors({ [errors]: sentences });
+  }
+
   #change(errors) {
-    showErrors({ [errors]: [] });
+    this.#complain(errors, []);
     this.#changed();
     if (errors === "cc") return;
     clearTimeout(this.#timer);
@@ -84,7 +91,7 @@ export class Addressing {
       return; // sending asks again, and says what is wrong
     }
     if (asked !== this.#asked) return;
-    showErrors({ recipients: way.errors });
+    showErrors({ recipients: [...this.#unclear, ...way.errors] });
     this.#say(inWords(way));
     if (way.outside) by("links")?.setAttribute("data-wanted", "yes");
   }
