@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,11 @@ def damaged_line(trial: Trial) -> Generator[When, None, None]:
     before = trial.line.damaged
     for blows in (2, 4, 6):
         trial.line.damage(2)
-        until(lambda done=before + blows: trial.line.damaged >= done, 60)  # type: ignore[misc]
+        until(partial(_is_damaged, trial, before + blows), 60)
+
+
+def _is_damaged(trial: Trial, times: int) -> bool:
+    return trial.line.damaged >= times
 
 
 def lossy_line(trial: Trial) -> Generator[When, None, None]:

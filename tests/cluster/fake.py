@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -20,14 +21,14 @@ class Call:
     body: bytes
 
 
-class FakeNetwork:
+class FakeNetwork(ABC):
     """A transport whose servers say what `answer` returns, and have no certificates unless that is said, too."""
 
-    def answer(self, call: Call) -> Reply:
-        raise NotImplementedError
+    @abstractmethod
+    def answer(self, call: Call) -> Reply: ...
 
     def certificate(self, host: str, port: int) -> Certificate:
-        raise NotImplementedError
+        raise AssertionError(f"nobody was to ask {host}:{port} for its certificate")
 
     def send(
         self,

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -15,16 +16,16 @@ from posthouse.directory.ldap import ldap3
 from posthouse.lib import processes
 
 
-class DirectoryProcess:
+class DirectoryProcess(ABC):
     """What servers of all kinds have in common: `modify` and `move` are done by their own administrator."""
 
     ADMINISTRATOR: ClassVar[tuple[str, str]]
     """His distinguished name and password."""
     process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def door(self) -> ldap3.Server:
         """Where its administrator comes in."""
-        raise NotImplementedError
 
     def run(self, command: list[str], address: tuple[str, int], log: Path, patience: float) -> None:
         """Start it, and wait until something answers at the address."""

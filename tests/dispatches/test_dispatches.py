@@ -21,7 +21,7 @@ from posthouse.jobs.job import Job
 from posthouse.lib.ids import uuid7
 from posthouse.packages import access, ending, lifecycle, receipts
 from posthouse.packages.models import Delivery, Download, Ended, Package
-from tests.packages.conftest import draft, upload  # noqa: F401 - a fixture
+from tests.packages.conftest import upload
 
 
 class Line:
@@ -64,7 +64,7 @@ def ended(package_id=None, number=1, how="recalled"):
     return Told(number, "ended", package_id or uuid7(), {"how": how, "who": "Bob"})
 
 
-def test_a_recall_reaches_every_server_once_and_relays_on_the_way_end(draft, bob, carla, line, tokyo, rio):  # noqa: F811
+def test_a_recall_reaches_every_server_once_and_relays_on_the_way_end(draft, bob, carla, line, tokyo, rio):
     package = upload(draft("bob", "carla"))
     assert ending.end(package.pk, "recalled", Who("Alice"))
     assert Dispatch.objects.count() == 2
@@ -76,7 +76,7 @@ def test_a_recall_reaches_every_server_once_and_relays_on_the_way_end(draft, bob
     assert set(Channel.objects.values_list("state", flat=True)) == {"done"}
 
 
-def test_an_expiry_needs_no_word_but_a_changed_one_does(draft, bob, line):  # noqa: F811
+def test_an_expiry_needs_no_word_but_a_changed_one_does(draft, bob, line):
     package = upload(draft("bob"))
     ending.set_expiry(package.pk, timezone.now() - timedelta(seconds=1))
     assert ending.expire() == 1
@@ -84,7 +84,7 @@ def test_an_expiry_needs_no_word_but_a_changed_one_does(draft, bob, line):  # no
     assert [one.kind for one in line.heard] == ["terms"]
 
 
-def test_what_is_told_waits_for_a_server_that_is_away_and_keeps_its_order(draft, bob, line):  # noqa: F811
+def test_what_is_told_waits_for_a_server_that_is_away_and_keeps_its_order(draft, bob, line):
     package = upload(draft("bob"))
     line.faults = ["down", "lost", "down", "deaf"]
     first = timezone.now() + timedelta(days=1)
@@ -99,7 +99,7 @@ def test_what_is_told_waits_for_a_server_that_is_away_and_keeps_its_order(draft,
     assert told == [(first + timedelta(hours=hours)).isoformat() for hours in range(3)]
 
 
-def test_numbers_never_go_back_even_if_the_clock_does(draft, bob):  # noqa: F811
+def test_numbers_never_go_back_even_if_the_clock_does(draft, bob):
     package = upload(draft("bob"))
     ending.set_expiry(package.pk, None)
     with time_machine.travel(timezone.now() - timedelta(days=1)):
@@ -108,7 +108,7 @@ def test_numbers_never_go_back_even_if_the_clock_does(draft, bob):  # noqa: F811
     assert second.number > first.number
 
 
-def test_downloads_of_residents_are_told_to_the_senders_server(draft, alice, tokyo, line):  # noqa: F811
+def test_downloads_of_residents_are_told_to_the_senders_server(draft, alice, tokyo, line):
     package = upload(draft("alice"))
     Package.objects.update(origin=tokyo)
     download = Download.objects.create(
@@ -128,7 +128,7 @@ def test_downloads_of_residents_are_told_to_the_senders_server(draft, alice, tok
     assert told.facts["whole"]
 
 
-def test_what_comes_in_is_carried_out_once(draft, alice, tokyo):  # noqa: F811
+def test_what_comes_in_is_carried_out_once(draft, alice, tokyo):
     package = upload(draft("alice"))
     Package.objects.update(origin=tokyo)
     told = ended(package.pk, 7)
@@ -143,7 +143,7 @@ def test_what_comes_in_is_carried_out_once(draft, alice, tokyo):  # noqa: F811
     assert not Ended.objects.exists()
 
 
-def test_only_the_senders_server_ends_a_package_or_changes_its_terms(draft, alice, tokyo, rio):  # noqa: F811
+def test_only_the_senders_server_ends_a_package_or_changes_its_terms(draft, alice, tokyo, rio):
     package = upload(draft("alice"))
     Package.objects.update(origin=tokyo)
     terms = {"release": None, "expires": timezone.now().isoformat()}
@@ -152,7 +152,7 @@ def test_only_the_senders_server_ends_a_package_or_changes_its_terms(draft, alic
     assert (package.ended_at, package.expires_at) == (None, None)
 
 
-def test_only_a_recipients_home_tells_what_he_fetched(draft, bob, tokyo, rio):  # noqa: F811
+def test_only_a_recipients_home_tells_what_he_fetched(draft, bob, tokyo, rio):
     package = upload(draft("bob"))
     now = timezone.now().isoformat()
     facts = {"recipient": str(bob.pk), "files": 1, "first": now, "whole": now}
@@ -162,7 +162,7 @@ def test_only_a_recipients_home_tells_what_he_fetched(draft, bob, tokyo, rio):  
     assert Delivery.objects.get().fetched_at
 
 
-def test_what_a_resident_deletes_for_himself_is_told_to_the_senders_server_once(draft, alice, tokyo, line):  # noqa: F811
+def test_what_a_resident_deletes_for_himself_is_told_to_the_senders_server_once(draft, alice, tokyo, line):
     package = upload(draft("alice"))
     Package.objects.update(origin=tokyo)
     for _ in range(2):
@@ -172,7 +172,7 @@ def test_what_a_resident_deletes_for_himself_is_told_to_the_senders_server_once(
     assert (told.kind, told.package, told.facts["recipient"]) == ("hidden", package.pk, str(alice.pk))
 
 
-def test_only_a_recipients_home_tells_that_he_deleted_it(draft, alice, bob, tokyo, rio):  # noqa: F811
+def test_only_a_recipients_home_tells_that_he_deleted_it(draft, alice, bob, tokyo, rio):
     package = upload(draft("bob", "alice"))
     at = timezone.now()
     for server, hidden in ((rio, None), (tokyo, at)):
@@ -185,13 +185,13 @@ def test_only_a_recipients_home_tells_that_he_deleted_it(draft, alice, bob, toky
     assert access.delivery(alice, package.pk), "she lives here, and nobody else hides it from her"
 
 
-def test_what_was_deleted_here_needs_no_word(draft, alice, line):  # noqa: F811
+def test_what_was_deleted_here_needs_no_word(draft, alice, line):
     upload(draft("alice"))
     ending.hide(Delivery.objects.get())
     assert work() == 0
 
 
-def test_a_release_that_was_brought_forward_is_carried_out(draft, alice, tokyo):  # noqa: F811
+def test_a_release_that_was_brought_forward_is_carried_out(draft, alice, tokyo):
     package = draft("alice")
     Package.objects.update(release_at=timezone.now() + timedelta(days=1))
     upload(package)
@@ -216,7 +216,7 @@ def test_a_call_that_is_none_is_refused(found):
         inbox.read(found)
 
 
-def test_dispatches_to_a_removed_server_are_forgotten(draft, bob, tokyo):  # noqa: F811
+def test_dispatches_to_a_removed_server_are_forgotten(draft, bob, tokyo):
     package = upload(draft("bob"))
     ending.set_expiry(package.pk, None)
     tokyo.removed_at = timezone.now()
@@ -225,7 +225,7 @@ def test_dispatches_to_a_removed_server_are_forgotten(draft, bob, tokyo):  # noq
     assert outbox.forget_removed() == 1
 
 
-def test_the_channel_does_not_sleep_through_what_is_written_meanwhile(draft, bob, line, monkeypatch):  # noqa: F811
+def test_the_channel_does_not_sleep_through_what_is_written_meanwhile(draft, bob, line, monkeypatch):
     package = upload(draft("bob"))
     ending.set_expiry(package.pk, None)
     plain = line.send

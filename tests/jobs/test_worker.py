@@ -289,10 +289,10 @@ def test_a_worker_goes_on_when_the_disk_of_its_data_folder_has_turned_read_only(
     run = make_run()
     opened = os.open
 
-    def refuse(path: object, flags: int, *more: int) -> int:
+    def refuse(path: str | Path, flags: int, mode: int = 0o777) -> int:
         if str(path).endswith(".lock") and flags & os.O_RDWR:
             raise OSError(errno.EROFS, "Read-only file system")
-        return opened(path, flags, *more)  # type: ignore[arg-type]
+        return opened(path, flags, mode)
 
     register(Kind("any", all_runs, lambda _job: None))
     with Presence() as here, monkeypatch.context() as patch:

@@ -23,7 +23,7 @@ from posthouse.outside.models import Invitation
 from posthouse.packages import access, rights
 from posthouse.packages.models import Package
 from tests.conftest import make_user
-from tests.packages.conftest import draft, upload  # noqa: F401 - a fixture
+from tests.packages.conftest import upload
 
 EVE = "eve@outside.example"
 
@@ -123,7 +123,7 @@ def test_no_other_browser_sees_what_was_sent(eve, invited):
     assert Client().get(reverse("outside:send", args=[invited[0].pk]), secure=True).status_code == 404
 
 
-def test_an_invitation_does_not_show_the_inviters_other_packages(eve, invited, alice, bob, draft):  # noqa: F811
+def test_an_invitation_does_not_show_the_inviters_other_packages(eve, invited, alice, bob, draft):
     other = draft("alice")
     address = reverse("outside:upload", args=[invited[0].pk, other.pk])
     assert eve.get(address, secure=True).status_code == 404
@@ -270,7 +270,7 @@ def test_an_upload_of_another_browser_is_discarded_and_its_use_comes_back(eve, i
     assert send(other, invitation).status_code == 201
 
 
-def test_only_an_upload_of_this_invitation_is_discarded(eve, invited, alice, draft):  # noqa: F811
+def test_only_an_upload_of_this_invitation_is_discarded(eve, invited, alice, draft):
     other = draft("alice")
     finished = send(eve, invited[0]).json()["package"]
     upload(Package.objects.get(pk=finished))

@@ -36,6 +36,7 @@ from posthouse.relays import asgi, wire
 from posthouse.relays.far import FarServer
 from posthouse.relays.sending import Sending
 from posthouse.store import blobs, digests, parts
+from tests.cluster.conftest import signer  # noqa: F401 - a fixture
 
 PART = 64 * 1024
 SMALL = 1000

@@ -17,7 +17,7 @@ from posthouse.jobs.models import State
 from posthouse.packages.models import Package
 from posthouse.relays import knock, links, picking
 from posthouse.relays.models import Link, Relay
-from tests.cluster.conftest import Signer, here, signer  # noqa: F401 - fixtures
+from tests.cluster.conftest import Signer
 from tests.conftest import make_user
 
 BACK = "/aspera/faspex/relays/back"
@@ -38,7 +38,7 @@ class Doors:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_that_answer_are_told_and_the_others_do_not_matter(here: Server, tokyo: Server, rio: Server) -> None:  # noqa: F811
+def test_all_that_answer_are_told_and_the_others_do_not_matter(here: Server, tokyo: Server, rio: Server) -> None:
     Server.objects.create(name="oslo", host="oslo.example", removed_at=timezone.now(), keys=[])
     doors = Doors("rio.example")
     with calls.through(doors):
@@ -46,7 +46,7 @@ def test_all_that_answer_are_told_and_the_others_do_not_matter(here: Server, tok
     assert doors.heard == [("rio.example", "POST", BACK)]
 
 
-def test_what_waits_for_the_one_who_knocks_starts_at_once(client: Client, signer: Signer, rio: Server) -> None:  # noqa: F811
+def test_what_waits_for_the_one_who_knocks_starts_at_once(client: Client, signer: Signer, rio: Server) -> None:
     alice = make_user("alice", rio)
     for server in (signer.server, rio):
         package = Package.objects.create(title="Rushes", sender=alice, origin=rio)
@@ -86,7 +86,7 @@ def probe() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_cut_line_the_first_knock_that_is_heard_starts_one_relay(here: Server, waiting: Relay) -> None:  # noqa: F811
+def test_after_a_cut_line_the_first_knock_that_is_heard_starts_one_relay(here: Server, waiting: Relay) -> None:
     with calls.through(Doors()):
         probe()
     assert picking.claim("one") is None
@@ -102,7 +102,7 @@ def test_after_a_cut_line_the_first_knock_that_is_heard_starts_one_relay(here: S
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_knocks_too_often_nor_where_nothing_waits(here: Server, waiting: Relay) -> None:  # noqa: F811
+def test_nobody_knocks_too_often_nor_where_nothing_waits(here: Server, waiting: Relay) -> None:
     assert [server.name for server in knock._to_probe()] == ["rio"]
     assert knock._to_probe() == [], "another worker has just done it"
     Link.objects.update(probe_at=timezone.now())
@@ -112,7 +112,7 @@ def test_nobody_knocks_too_often_nor_where_nothing_waits(here: Server, waiting: 
 
 def test_any_call_from_a_server_that_could_not_be_reached_starts_one_relay_to_it(
     client: Client,
-    signer: Signer,  # noqa: F811
+    signer: Signer,
     waiting: Relay,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

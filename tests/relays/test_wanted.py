@@ -24,7 +24,7 @@ from posthouse.relays.models import Arrival, Relay
 from posthouse.relays.sending import Sending
 from posthouse.relays.wire import Gap, Outlined, Standing
 from posthouse.store.models import Blob, Part
-from tests.cluster.conftest import Signer, here, signer  # noqa: F401 - fixtures
+from tests.cluster.conftest import Signer
 from tests.conftest import make_user
 from tests.relays.conftest import PART, Tokyo, Wire
 
@@ -109,7 +109,7 @@ def test_a_relay_that_is_begun_again_while_it_is_asked_about_stays(arrival: Arri
 
 def test_the_sender_wants_all_but_what_was_cancelled_or_is_not_known(
     client: Client,
-    signer: Signer,  # noqa: F811
+    signer: Signer,
     rio: Server,
 ) -> None:
     alice = make_user("alice", rio)
@@ -133,7 +133,7 @@ def test_the_sender_wants_all_but_what_was_cancelled_or_is_not_known(
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"relays": 7}', b'{"relays": ["x"]}', b'{"relays": [7]}'])
-def test_a_call_that_names_no_relays_is_refused(client: Client, signer: Signer, body: bytes) -> None:  # noqa: F811
+def test_a_call_that_names_no_relays_is_refused(client: Client, signer: Signer, body: bytes) -> None:
     headers = signer.sign("POST", WANTED, body=body)
     assert client.post(WANTED, body, content_type="application/json", headers=headers, secure=True).status_code == 400
 

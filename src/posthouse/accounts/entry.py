@@ -39,6 +39,6 @@ def enter(request: HttpRequest, user: User, text: str = "Logged in.") -> None:
 
 
 @receiver(user_logged_out)
-def _note(sender: Any, request: HttpRequest, user: Any, **_: Any) -> None:  # noqa: ARG001 - the shape of a receiver
+def _note(request: HttpRequest, user: Any, **_: Any) -> None:
     if isinstance(user, User):
         audit.record(audit.Who(str(user), user.pk, address_of(request)), "logout", "Logged out.", user)

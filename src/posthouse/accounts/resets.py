@@ -107,7 +107,7 @@ def _answer(user: User) -> None:
             give(user, "reset")
     except (OperationalError, InterfaceError):
         raise  # the database is away: the wish stays
-    except Exception:
+    except Exception:  # whatever is wrong with this one, the others get theirs
         log.exception("password link not made", user=str(user.pk))
 
 

@@ -17,7 +17,7 @@ Kind = Dispatch.Kind
 
 
 @receiver(package_fetched)
-def _fetched(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+def _fetched(delivery: Delivery, **_: Any) -> None:
     package, here = delivery.package, servers.this()
     if package.origin_id == here.pk or delivery.home_id != here.pk or delivery.first_fetched_at is None:
         return
@@ -31,7 +31,7 @@ def _fetched(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001
 
 
 @receiver(package_hidden)
-def _hidden(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001
+def _hidden(delivery: Delivery, **_: Any) -> None:
     package, here = delivery.package, servers.this()
     if package.origin_id == here.pk or delivery.home_id != here.pk or delivery.hidden_at is None:
         return
@@ -40,13 +40,13 @@ def _hidden(sender: Any, delivery: Delivery, **_: Any) -> None:  # noqa: ARG001
 
 
 @receiver(package_ended)
-def _ended(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001
+def _ended(package: Package, **_: Any) -> None:
     if package.end != Package.End.EXPIRED:  # that, every server sees for itself
         outbox.tell(_homes(package), Kind.ENDED, package.pk, {"how": package.end, "who": package.ended_by})
 
 
 @receiver(terms_changed)
-def _terms(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001
+def _terms(package: Package, **_: Any) -> None:
     facts = {
         "release": package.release_at.isoformat() if package.release_at else None,
         "expires": package.expires_at.isoformat() if package.expires_at else None,

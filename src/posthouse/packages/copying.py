@@ -89,17 +89,17 @@ def record(package: Package, chosen: Mapping[str, Sequence[Named]]) -> None:
 
 
 @receiver(signals.package_closed)
-def _uploaded(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+def _uploaded(package: Package, **_: Any) -> None:
     _tell(package, Event.UPLOAD)
 
 
 @receiver(signals.package_received)
-def _received(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001
+def _received(package: Package, **_: Any) -> None:
     _tell(package, Event.RECEIPT)
 
 
 @receiver(signals.package_fetched)
-def _fetched(sender: Any, delivery: Delivery, whole: bool, **_: Any) -> None:  # noqa: ARG001
+def _fetched(delivery: Delivery, whole: bool, **_: Any) -> None:
     if whole and not delivery.private:
         _tell(delivery.package, Event.DOWNLOAD, about=f"{delivery.pk}:", recipient=delivery.who)
 

@@ -80,7 +80,7 @@ EXPIRING = wordings.register(
 
 
 @receiver(signals.package_arrived)
-def tell_recipients(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+def tell_recipients(package: Package, **_: Any) -> None:
     """Tell each recipient who can fetch the package here, once, as he wants to be told."""
     letter = RECEIVED.letter(_names(package), _facts(package), link("packages:detail", package.pk))
     people = User.objects.filter(deliveries__package=package, deliveries__available_at__isnull=False)
@@ -89,7 +89,7 @@ def tell_recipients(sender: Any, package: Package, **_: Any) -> None:  # noqa: A
 
 
 @receiver(signals.package_closed)
-def tell_sender(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG001
+def tell_sender(package: Package, **_: Any) -> None:
     """Tell the sender that all of his package is here, if he wants that."""
     who = package.sender
     if who.mails not in FOLLOWED:
@@ -101,7 +101,7 @@ def tell_sender(sender: Any, package: Package, **_: Any) -> None:  # noqa: ARG00
 
 
 @receiver(signals.package_fetched)
-def tell_of_download(sender: Any, delivery: Delivery, *, whole: bool, **_: Any) -> None:  # noqa: ARG001
+def tell_of_download(delivery: Delivery, *, whole: bool, **_: Any) -> None:
     """Tell the sender, by his home server, that a recipient has everything, if he wants that."""
     if not whole:
         return

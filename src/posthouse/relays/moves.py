@@ -79,7 +79,7 @@ def _follow(package_id: UUID, here: UUID, moved: models.QuerySet[Any]) -> bool:
     return True
 
 
-def forget_arrivals(sender: object, left: list[Server], **_: object) -> None:  # noqa: ARG001
+def forget_arrivals(left: list[Server], **_: object) -> None:
     """When this server leaves its cluster, forget what was on its way to it: nobody will go on with it."""
     for arrival in Arrival.objects.filter(source__in=left).exclude(state=Arrival.State.COMMITTED):
         forget(arrival)

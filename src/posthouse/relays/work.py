@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.dispatch import receiver
 
@@ -22,18 +20,18 @@ from posthouse.relays.receiver import forget_abandoned
 
 
 @receiver(package_closed)
-def _relay_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001 - the shape of a signal's receiver
+def _relay_it(package: Package, **_: object) -> None:
     queue.enqueue(package)
 
 
 @receiver(package_ended)
-def _end_it(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
+def _end_it(package: Package, **_: object) -> None:
     for relay in Relay.objects.filter(package=package).exclude(state__in=queue.ENDED):
         queue.cancel(relay, package.ended_by)
 
 
 @receiver(package_given_up)
-def _give_it_up(sender: Any, package: Package, **_: object) -> None:  # noqa: ARG001
+def _give_it_up(package: Package, **_: object) -> None:
     queue.give_up(package)
 
 
@@ -44,7 +42,7 @@ def _go_on(**_: object) -> None:
 
 
 @receiver(server_called)
-def _listen(sender: Any, caller: Server, **_: object) -> None:  # noqa: ARG001
+def _listen(caller: Server, **_: object) -> None:
     links.heard(caller.pk)
 
 

@@ -55,7 +55,7 @@ def remove(upload: Upload) -> None:
     _remove_bytes(upload.blob_id)
 
 
-def package_given_up(sender: object, package: Package, **kwargs: Any) -> None:  # noqa: ARG001 - a signal's receiver
+def package_given_up(package: Package, **_: Any) -> None:
     """Remove what came of a package that will never be whole. Whoever still sends loses his lease, and stops."""
     uploads = Upload.objects.filter(file__package=package)
     files = File.objects.filter(package=package)
