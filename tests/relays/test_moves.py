@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
-from posthouse.cluster.signals import was_reset
 from posthouse.packages import lifecycle
 from posthouse.packages.models import Delivery, Package
 from posthouse.relays import moves, picking, queue
@@ -125,7 +124,7 @@ def test_a_slave_that_is_reset_forgets_what_was_on_its_way_to_it(
 ) -> None:
     sends = tokyo_sends(PART)
     sends.far().offer(sends.manifest.package, 1)
-    was_reset.send(Server, left=[tokyo])
+    moves.forget_arrivals([tokyo])
     assert not Arrival.objects.exists()
     assert nothing_to_see()
 
