@@ -13,12 +13,14 @@ from posthouse.cluster.models import Server
 from posthouse.lib import rows
 from posthouse.lib.ids import uuid7
 from posthouse.packages import ending, finding, lifecycle, names
-from posthouse.packages.manifest import Manifest, ManifestFile, Recipient
+from posthouse.packages.manifest import Manifest, Recipient
+from posthouse.packages.manifest_files import ManifestBlob, ManifestFile
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
 
 BATCH = 500
 NAMED = 5
+_FILE = ("id", "package", "number", "path", "size", "blob", "start", "packed_digest", "packed_crc32")
 
 
 class NotAdmitted(Exception):
@@ -46,7 +48,7 @@ class Over(NotAdmitted):
 
 
 def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Package:
-    """Make the package of the manifest, whose files are `blobs` by number, and open the deliveries of residents.
+    """Make the package of the manifest, which has these `blobs`, by number, and open the deliveries of residents.
 
     It is one transaction: before it nothing is visible, after it everything. Saying it again returns the package that
     is there. Raise a NotAdmitted, and leave everything as it was, if something does not fit.
@@ -83,14 +85,8 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
                 raise Taken(f"Another package has the id {manifest.package} on this server.")
             ending.let_go(manifest.package)
             return package
-        rows.insert(
-            File,
-            ("id", "package", "number", "path", "size", "blob"),
-            (
-                (uuid7(), package.pk, file.number, file.path, file.size, _contents(blobs.get(file.number), file).pk)
-                for file in manifest.files
-            ),
-        )
+        _check(manifest, blobs)
+        rows.insert(File, _FILE, (_row(package, file, blobs[file.blob]) for file in manifest.files))
         Delivery.objects.bulk_create(_deliveries(package, manifest, here), batch_size=BATCH)
         finding.add(package)
         if package.release_at is None:
@@ -108,18 +104,31 @@ def _sender(manifest: Manifest) -> User:
         ) from error
 
 
-def _contents(blob: Blob | None, file: ManifestFile) -> Blob:
-    """Return the blob if it holds what the manifest says: nobody is ever shown a damaged file (D12)."""
-    if blob is None or blob.state != Blob.State.COMPLETE:
-        raise Damaged(f"Not all bytes of “{names.shown(file.path)}” arrived.")
-    if (blob.algorithm, bytes(blob.digest), blob.size, blob.crc32) != (
-        file.algorithm,
-        file.digest,
-        file.size,
-        file.crc32,
-    ):
-        raise Damaged(f"The bytes that arrived of “{names.shown(file.path)}” are not those that were sent.")
-    return blob
+def _check(manifest: Manifest, blobs: Mapping[int, Blob]) -> None:
+    """Raise Damaged unless the blobs hold what the manifest says: nobody is ever shown a damaged file (D12)."""
+    for meant in manifest.blobs:
+        blob = blobs.get(meant.number)
+        if blob is None or blob.state != Blob.State.COMPLETE:
+            raise Damaged(f"Not all bytes of {_which(manifest, meant)} arrived.")
+        if (blob.algorithm, bytes(blob.digest), blob.size, blob.crc32) != (
+            meant.algorithm,
+            meant.digest,
+            meant.size,
+            meant.crc32,
+        ):
+            raise Damaged(f"The bytes that arrived of {_which(manifest, meant)} are not those that were sent.")
+
+
+def _which(manifest: Manifest, blob: ManifestBlob) -> str:
+    if blob.number < len(manifest.files):
+        return f"“{names.shown(manifest.files[blob.number].path)}”"
+    inside = [file for file in manifest.files if file.blob == blob.number]
+    return f"{len(inside)} small files, “{names.shown(inside[0].path)}” among them,"
+
+
+def _row(package: Package, file: ManifestFile, blob: Blob) -> tuple[object, ...]:
+    proof = (None, b"", 0) if file.start is None else (file.start, file.digest, file.crc32)
+    return (uuid7(), package.pk, file.number, file.path, file.size, blob.pk, *proof)
 
 
 def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Delivery]:

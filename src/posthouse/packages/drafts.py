@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -64,7 +64,7 @@ def create(
     private: Sequence[str] = (),
     cc: Mapping[str, Sequence[str]] = MappingProxyType({}),
     terms: Terms = Terms(),
-    contents: Mapping[str, UUID] | None = None,
+    contents: Mapping[str, File] | None = None,
     forwarded_from: UUID | None = None,
     outside_sender: str = "",
     envelope: str = "",
@@ -73,8 +73,8 @@ def create(
 
     Recipients are log-in names or e-mail addresses, as `recipients_of` reads them. The
     `private` ones get it too, and the others are not told of them; `cc` has, by event, who is told of it and gets
-    nothing. Files are (path, size in bytes); `contents` has, by path, the blobs of all of them where they are in the
-    store already. With an `envelope`, as posthouse.lib.envelopes writes it, they are encrypted, and the sizes are those
+    nothing. Files are (path, size in bytes); `contents` has, by path, files of another package with the same bytes, for
+    all of them. With an `envelope`, as posthouse.lib.envelopes writes it, they are encrypted, and the sizes are those
     of the encrypted files. A package of nothing but empty files is closed at once. A sender who uses a `key` again gets
     the package that he made with it: it never comes to be twice because an answer was lost.
     """
@@ -143,7 +143,7 @@ def _record(
     named: Sequence[Named],
     told: Mapping[str, Sequence[Named]],
     paths: Sequence[tuple[str, int]],
-    contents: Mapping[str, UUID],
+    contents: Mapping[str, File],
 ) -> None:
     here = servers.this()
     homes = destinations.of_all([(one.user, one.email) for one in named], here)
@@ -172,7 +172,7 @@ def _record(
                 number=number,
                 path=path,
                 size=size,
-                blob_id=contents.get(path) or (None if size else empty),
+                **(_place(contents[path]) if contents else {"blob_id": None if size else empty}),
             )
             for number, (path, size) in enumerate(paths)
         ),
@@ -181,6 +181,11 @@ def _record(
     finding.add(package)
     if lifecycle.close_if_whole(package.pk):
         package.refresh_from_db()
+
+
+def _place(file: File) -> dict[str, Any]:
+    """Return where the bytes of a file are, for another one that has the same."""
+    return {name: getattr(file, name) for name in ("blob_id", "start", "packed_digest", "packed_crc32")}
 
 
 def _files(files: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], list[str]]:

@@ -134,7 +134,7 @@ def _free(package_id: UUID) -> bool:
             Package.objects.select_for_update().get(pk=package_id)  # whoever forwards it is waited for
             files = File.objects.filter(package=package_id, blob__isnull=False)
             blobs = list(files.values_list("blob_id", flat=True).distinct())
-            files.update(blob=None)
+            files.update(blob=None, start=None)
             for at in range(0, len(blobs), BATCH):
                 many.delete(_unused(blobs[at : at + BATCH]))
             Package.objects.filter(pk=package_id).update(freed_at=timezone.now())

@@ -42,22 +42,20 @@ def forward(
         locked = Package.objects.select_for_update().filter(pk=package.pk).first()
         if locked is None or access.may_fetch(user, package.pk) is None:
             raise Refused({"files": ["The package has ended meanwhile, so it cannot be forwarded any more."]})
-        files = File.objects.filter(package=package, blob__isnull=False).order_by("number")
-        blobs = dict(files.values_list("path", "blob_id"))
-        if len(blobs) != package.file_count:
+        files = list(File.objects.filter(package=package, blob__isnull=False).order_by("number"))
+        if len(files) != package.file_count:
             raise Refused({"files": ["Not all of its files are here, so it cannot be forwarded."]})
-        found = list(files.values_list("path", "size"))
         return drafts.create(
             user,
             title,
             note,
             recipients,
-            found,
+            [(file.path, file.size) for file in files],
             key,
             private=private,
             cc=cc,
             terms=terms,
-            contents=blobs,
+            contents={file.path: file for file in files},
             forwarded_from=package.pk,
             envelope=package.envelope,
         )

@@ -21,10 +21,10 @@ def register(source: Arriving) -> None:
 
 
 def blobs(package: UUID) -> dict[int, Blob]:
-    """Return where the bytes of each file of a package are, whole or not, by number; without files that have none.
+    """Return where the bytes of each file of a package are, whole or not, by number; not of those in packs.
 
     The parts of such a blob that are on record never change. But an upload may begin anew, into another blob.
     """
     found = {number: blob for source in _sources for number, blob in source(package).items()}
-    whole = File.objects.filter(package=package).exclude(blob=None).select_related("blob")
+    whole = File.objects.filter(package=package, start=None).exclude(blob=None).select_related("blob")
     return found | {file.number: file.blob for file in whole if file.blob is not None}

@@ -5,6 +5,7 @@ Every step is an UPDATE that names the old status; whoever comes second finds th
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
@@ -14,27 +15,34 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.packages import ending, signals
+from posthouse.packages import ending, packing, signals
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
+from posthouse.store.packs import Spot
 
 BATCH = 200
 Status = Package.Status
 
 
-def file_arrived(file: File, blob: Blob) -> bool:
-    """Note that all bytes of the file are in the store, and close the package if it was the last one.
+def file_arrived(file: File, contents: Blob | Spot) -> bool:
+    """Note where all bytes of the file are in the store, and close the package if it was the last one.
 
     Return whether the package took it. Saying it again changes nothing and returns True; False means that the package
-    is no longer uploading and never had this blob.
+    is no longer uploading and never had these bytes.
     """
+    place: dict[str, Any] = {"blob": contents, "start": None}
+    proof: dict[str, Any] = {}
+    if isinstance(contents, Spot):
+        place = {"blob": contents.pack.id, "start": contents.start}
+        proof = {"packed_digest": contents.digest, "packed_crc32": contents.crc32}
+    same = File.objects.filter(pk=file.pk, **place)
     with transaction.atomic():
         # First the package's row: of two last files that arrive at once, the second waits here until the first is
         # done, so one of them sees that nothing is missing. It also tells when the package moved last.
         if not _touch(file.package_id, Status.UPLOADING):
-            return File.objects.filter(pk=file.pk, blob=blob).exists()
-        taken = File.objects.filter(pk=file.pk, blob=None).update(blob=blob)
-        if not taken and not File.objects.filter(pk=file.pk, blob=blob).exists():
+            return same.exists()
+        taken = File.objects.filter(pk=file.pk, blob=None).update(**place, **proof)
+        if not taken and not same.exists():
             return False
         close_if_whole(file.package_id)
     return True
@@ -44,6 +52,7 @@ def close_if_whole(package_id: UUID) -> bool:
     """Close the package if it awaits no more files; return whether this call closed it."""
     if File.objects.filter(package_id=package_id, blob=None).exists():
         return False
+    packing.seal_all(package_id)
     return _close(package_id)
 
 

@@ -6,7 +6,6 @@ raises ManifestError. Pure: no database, no clock, no network.
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 from dataclasses import asdict, dataclass
@@ -14,16 +13,13 @@ from datetime import datetime
 from uuid import UUID
 
 from posthouse.lib import envelopes
-from posthouse.packages import limits, names
-from posthouse.packages.reading import ManifestError, Reader, unpack
-from posthouse.store import digests, parts
+from posthouse.packages import limits, manifest_files
+from posthouse.packages.manifest_files import ManifestBlob, ManifestFile
+from posthouse.packages.reading import ManifestError, unpack
 
-VERSION = 1
+VERSION = 2
 LIMIT = 128 * 1024 * 1024
 """Bytes of JSON that are read at most: some two million parts, 30 TB in parts of the smallest size."""
-DIGEST_LENGTH = 32
-"""Bytes of a digest, whichever it is."""
-CRC_LENGTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +61,6 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
-class FilePart:
-    """What one part of a file must amount to."""
-
-    digest: bytes
-    crc32: int
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestFile:
-    """One file: `size` and `part_size` in bytes, and the digests by which each part is checked on arrival."""
-
-    number: int
-    path: str
-    size: int
-    algorithm: str
-    part_size: int
-    digest: bytes
-    crc32: int
-    parts: tuple[FilePart, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """A package and all that belongs to it, but for the bytes."""
 
@@ -97,6 +71,8 @@ class Manifest:
     recipients: tuple[Recipient, ...]
     created: datetime
     files: tuple[ManifestFile, ...]
+    blobs: tuple[ManifestBlob, ...]
+    """In the order of their numbers."""
     release: datetime | None = None
     """Nobody can fetch it before."""
     expires: datetime | None = None
@@ -111,6 +87,11 @@ class Manifest:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
+
+    @property
+    def carried(self) -> int:
+        """Bytes that travel: packs may have gaps."""
+        return sum(blob.size for blob in self.blobs)
 
 
 def dumps(manifest: Manifest) -> bytes:
@@ -143,21 +124,10 @@ def dumps(manifest: Manifest) -> bytes:
         "forwarded_from": str(manifest.forwarded_from) if manifest.forwarded_from else None,
         "outside": asdict(manifest.outside),
         "envelope": manifest.envelope,
-        "files": [
-            {
-                "path": file.path,
-                "size": file.size,
-                "algorithm": file.algorithm,
-                "part_size": file.part_size,
-                "digest": _encode(file.digest),
-                "crc32": file.crc32,
-                # Digest and CRC of part after part in one string: a third of what an object for each would take.
-                "parts": _encode(b"".join(part.digest + part.crc32.to_bytes(CRC_LENGTH) for part in file.parts)),
-            }
-            for file in manifest.files
-        ],
+        **manifest_files.document(manifest.files, manifest.blobs),
     }
-    return zlib.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return zlib.compress(text, 1)  # most of it is digests, on which more effort is lost
 
 
 def loads(data: bytes, limit: int = LIMIT) -> Manifest:
@@ -168,7 +138,7 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
         raise ManifestError(f"The manifest has version {version}; this server reads version {VERSION}.")
     sender, outside = document.object("sender"), document.object("outside")
     recipients = document.list("recipients", limits.RECIPIENTS)
-    files = document.list("files", limits.FILES)
+    files, blobs = manifest_files.read(document)
     manifest = Manifest(
         package=document.uuid("package"),
         title=document.text("title", limits.TITLE),
@@ -201,7 +171,8 @@ def loads(data: bytes, limit: int = LIMIT) -> Manifest:
             sender=outside.label("sender"),
         ),
         envelope=_envelope(document.text("envelope", envelopes.MOST_TEXT, empty=True)),
-        files=tuple(_file(number, file) for number, file in enumerate(files)),
+        files=files,
+        blobs=blobs,
     )
     if not manifest.files or not manifest.recipients:
         raise ManifestError("The manifest names no file or no recipient.")
@@ -225,45 +196,3 @@ def _envelope(text: str) -> str:
         return envelopes.parse(text).text() if text else ""
     except envelopes.BadEnvelope as error:
         raise ManifestError(str(error)) from error
-
-
-def _file(number: int, entry: Reader) -> ManifestFile:
-    path = entry.text("path", limits.PATH)
-    try:
-        names.check(path)
-    except names.BadName as bad:
-        raise ManifestError(f"A file name in the manifest cannot be taken: {bad}") from bad
-    size = entry.integer("size", most=limits.SIZE)
-    algorithm = entry.text("algorithm", 10)
-    if algorithm not in digests.ALGORITHMS:
-        raise ManifestError(f"The manifest names a digest that is not known here: {names.shown(algorithm)}.")
-    part_size = entry.integer("part_size")
-    if part_size != parts.part_size(size):
-        raise ManifestError(
-            f"The manifest cuts a file of {size} bytes into parts of {part_size} bytes, which is wrong."
-        )
-    raw = entry.bytes("parts")
-    step = DIGEST_LENGTH + CRC_LENGTH
-    if len(raw) != step * parts.part_count(size, part_size):
-        raise ManifestError(f"The manifest's list of parts does not fit a file of {size} bytes.")
-    pieces = tuple(
-        FilePart(piece[:DIGEST_LENGTH], int.from_bytes(piece[DIGEST_LENGTH:]))
-        for piece in (raw[at : at + step] for at in range(0, len(raw), step))
-    )
-    digest = entry.bytes("digest")
-    if digests.of_parts(algorithm, [piece.digest for piece in pieces]) != digest:
-        raise ManifestError("A file's digest in the manifest is not the digest of its parts.")
-    return ManifestFile(
-        number=number,
-        path=path,
-        size=size,
-        algorithm=algorithm,
-        part_size=part_size,
-        digest=digest,
-        crc32=entry.integer("crc32", most=2**32 - 1),
-        parts=pieces,
-    )
-
-
-def _encode(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -1,47 +1,35 @@
-"""The manifest of a package that lies here."""
+"""The manifest of a package that lies here, and where the bytes are of which it speaks."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from django.db.models import Q
 
 from posthouse.cluster.models import Server
-from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Outside, Recipient, Sender
-from posthouse.packages.models import Package
-from posthouse.store.models import Part
+from posthouse.packages.manifest import Manifest, Outside, Recipient, Sender
+from posthouse.packages.manifest_files import FilePart, ManifestBlob, ManifestFile
+from posthouse.packages.models import File, Package
+from posthouse.store.models import Blob, Part
+
+BATCH = 500
+"""Ids in one query."""
 
 
-def of(package: Package, to: Server | None = None) -> Manifest:
-    """Return the manifest of a closed package, in four queries however many files it has.
+def of(package: Package, to: Server | None = None, known: Mapping[int, Blob] | None = None) -> Manifest:
+    """Return the manifest of a closed package, in a few queries however many files it has.
 
-    The one for another server, `to`, says nothing of private recipients who live elsewhere.
+    The one for another server, `to`, says nothing of private recipients who live elsewhere. `known` are its `blobs`,
+    if somebody has asked for them already.
 
     Raise ValueError if it is still uploading: its contents are not settled before.
     """
     if package.closed_at is None:
         raise ValueError(f"package {package.pk} is not closed")
-    parts: defaultdict[UUID, list[FilePart]] = defaultdict(list)
-    known = Part.objects.filter(blob__in=package.files.values("blob")).order_by("blob", "number")
-    for blob_id, digest, crc32 in known.values_list("blob_id", "digest", "crc32").iterator():
-        parts[blob_id].append(FilePart(bytes(digest), crc32))
-    files = []
-    for file in package.files.select_related("blob").iterator():
-        if file.blob is None:
-            raise ValueError(f"file {file.pk} of package {package.pk} has no contents")
-        files.append(
-            ManifestFile(
-                number=file.number,
-                path=file.path,
-                size=file.size,
-                algorithm=file.blob.algorithm,
-                part_size=file.blob.part_size,
-                digest=bytes(file.blob.digest),
-                crc32=file.blob.crc32,
-                parts=tuple(parts[file.blob.pk]),
-            )
-        )
+    if known is None:
+        known = blobs(package)
     sender = package.sender
     deliveries = package.deliveries.select_related("recipient").order_by("recipient_id", "email")
     if to is not None:
@@ -68,5 +56,49 @@ def of(package: Package, to: Server | None = None) -> Manifest:
         forwarded_from=package.forwarded_from,
         outside=Outside(package.outside_days, package.outside_once, package.outside_password, package.outside_sender),
         envelope=package.envelope,
-        files=tuple(files),
+        files=tuple(_files(package, known)),
+        blobs=tuple(_blobs(known)),
     )
+
+
+def blobs(package: Package) -> dict[int, Blob]:
+    """Return the blobs of a closed package by number, in ascending order: one for each file, then the packs.
+
+    Raises ValueError when a file has none.
+    """
+    alone = package.files.filter(start=None).order_by("number").select_related("blob").only("number", "blob")
+    found = {file.number: _there(file) for file in alone.iterator()}
+    inside = package.files.filter(start__isnull=False).order_by().values("blob")
+    packs = Blob.objects.filter(pk__in=inside).order_by("pk")
+    return found | dict(enumerate(packs, package.file_count))
+
+
+def _there(file: File) -> Blob:
+    if file.blob is None:
+        raise ValueError(f"file {file.pk} has no contents")
+    return file.blob
+
+
+def _files(package: Package, known: Mapping[int, Blob]) -> Iterator[ManifestFile]:
+    packs = {blob.pk: number for number, blob in known.items() if number >= package.file_count}
+    names = ("number", "path", "size", "packed_digest", "packed_crc32", "blob_id", "start")
+    rows = package.files.order_by("number").values_list(*names)
+    for number, path, size, digest, crc32, blob_id, start in rows.iterator():
+        if start is None:
+            blob = known[number]
+            yield ManifestFile(number, path, size, bytes(blob.digest), blob.crc32, number)
+        else:
+            yield ManifestFile(number, path, size, bytes(digest), crc32, packs[blob_id], start)
+
+
+def _blobs(known: Mapping[int, Blob]) -> Iterator[ManifestBlob]:
+    parts: defaultdict[UUID, list[FilePart]] = defaultdict(list)
+    ids = [blob.pk for blob in known.values()]
+    for at in range(0, len(ids), BATCH):
+        rows = Part.objects.filter(blob__in=ids[at : at + BATCH]).order_by("blob", "number")
+        for blob_id, digest, crc32 in rows.values_list("blob_id", "digest", "crc32").iterator():
+            parts[blob_id].append(FilePart(bytes(digest), crc32))
+    for number, blob in known.items():
+        yield ManifestBlob(
+            number, blob.size, blob.algorithm, blob.part_size, bytes(blob.digest), blob.crc32, tuple(parts[blob.pk])
+        )

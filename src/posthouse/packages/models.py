@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.db import models
@@ -12,6 +13,7 @@ from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
 from posthouse.lib.ids import uuid7
 from posthouse.packages import selection
+from posthouse.store import blobs
 from posthouse.store.models import Blob
 
 
@@ -120,6 +122,11 @@ class File(models.Model):
     path = models.CharField(max_length=1024, help_text="a name, with folders before it: data, never a path on a disk")
     size = models.PositiveBigIntegerField()
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    start = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="its first byte in a blob of several small files; empty: the blob is this file"
+    )
+    packed_digest = models.BinaryField(default=b"", help_text="of such a file")
+    packed_crc32 = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         ordering = ["number"]
@@ -134,6 +141,26 @@ class File(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of its parts' digests; empty while its bytes are not here."""
+        if self.start is not None:
+            return bytes(self.packed_digest)
+        return bytes(self.blob.digest) if self.blob else b""
+
+    @property
+    def crc32(self) -> int:
+        """The CRC-32 of its bytes; 0 while they are not here."""
+        if self.start is not None:
+            return self.packed_crc32
+        return self.blob.crc32 if self.blob else 0
+
+    def read(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield `length` of its bytes, or those up to its end, from `start` on. Raises StoreError."""
+        if self.blob:
+            length = min(length, max(0, self.size - start))
+            yield from blobs.read(self.blob, (self.start or 0) + start, length)
 
 
 class Delivery(models.Model):

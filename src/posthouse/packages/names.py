@@ -36,7 +36,7 @@ def check(path: str) -> None:
     """Raise BadName unless the path is safe to show, to store as text and to unpack below a folder."""
     if not path:
         raise BadName("A file has no name. Give it one and choose it again.")
-    for character in path:
+    for character in path if not (path.isascii() and path.isprintable()) else ():
         if misleading(character):
             raise BadName(
                 f"“{shown(path)}” holds a hidden character (U+{ord(character):04X}) that would show it under a name "

@@ -88,7 +88,8 @@ class Reader:
         value = self._take(key)
         if not isinstance(value, str) or len(value) > most or not (value or empty):
             self._refuse(key, f"is not a text of at most {most} characters")
-        if any(names.hidden(character) for character in value if character not in "\n\t"):
+        plain = value.isascii() and value.isprintable()
+        if not plain and any(names.hidden(character) for character in value if character not in "\n\t"):
             self._refuse(key, "holds a control character")
         return value
 

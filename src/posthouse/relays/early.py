@@ -7,7 +7,7 @@ spares time: in the end the relay goes the way of all others, and finds that nea
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from uuid import UUID
@@ -22,7 +22,8 @@ from posthouse.jobs import leases
 from posthouse.jobs.job import Job
 from posthouse.jobs.leases import LostLease
 from posthouse.packages import incoming
-from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Sender
+from posthouse.packages.manifest import Manifest, Sender
+from posthouse.packages.manifest_files import FilePart, ManifestBlob
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.relays import queue, throttle, wire
 from posthouse.relays.far import Far
@@ -112,17 +113,21 @@ class _Course:
 
     def __init__(self, job: Job[Relay], far: Far, package: Package) -> None:
         self.job, self.far, self.package = job, far, package
-        self.files = list(File.objects.filter(package=package).order_by("number"))
+        large = File.objects.filter(package=package, size__gt=wire.SMALL)
+        self.files = {file.number: file for file in large.order_by("number")}
         self.sent = 0
         blobs = incoming.blobs(package.pk)
-        names = [blobs[file.number].algorithm if file.number in blobs else _usual() for file in self.files]
-        self.algorithms = names
+        self.algorithms = {number: blobs[number].algorithm if number in blobs else _usual() for number in self.files}
         standing = far.offer(package.pk, package.size)
         if standing.state == wire.OFFERED:
-            outlined = (Outlined(file.size, name) for file, name in zip(self.files, names, strict=True))
-            standing = far.outline(wire.outline(outlined))
+            standing = far.outline(wire.outline(self._outlined()))
         self.wanted = {(gap.file, number) for gap in standing.missing for number in range(gap.first, gap.last + 1)}
         self.begun = {(one.file, one.part): one for one in standing.begun}
+
+    def _outlined(self) -> Iterator[Outlined | None]:
+        for number in range(self.package.file_count):
+            file = self.files.get(number)
+            yield Outlined(file.size, self.algorithms[number]) if file else None
 
     def _is_large(self, file: int, part: int) -> bool:
         """Whether a part travels by itself. The others go in bundles, which nobody takes before the manifest."""
@@ -139,8 +144,8 @@ class _Course:
         gaps = gaps_of(ready)
         begun: Sequence[Begun] = [self.begun[key] for key in ready if key in self.begun]
         size = sum(_span(self.files[file], part) for file, part in ready)
-        before = self.package.size - sum(_span(self.files[file], part) for file, part in self.wanted)
-        others = known.size - size
+        before = known.carried - sum(_span(self.files[file], part) for file, part in self.wanted)
+        others = known.carried - size
 
         def progress(done: int) -> None:
             self.job.note(done=before + max(0, done - others))
@@ -165,8 +170,8 @@ def gaps_of(ready: Collection[tuple[int, int]]) -> list[Gap]:
     return gaps
 
 
-def _parts_of(blobs: Mapping[int, Blob], files: Sequence[File]) -> Here:
-    numbers = {blob.pk: number for number, blob in blobs.items() if files[number].size}
+def _parts_of(blobs: Mapping[int, Blob], files: Mapping[int, File]) -> Here:
+    numbers = {blob.pk: number for number, blob in blobs.items() if number in files}
     ids: list[UUID] = list(numbers)
     found: dict[int, dict[int, FilePart]] = {}
     for at in range(0, len(ids), SPARED):
@@ -176,15 +181,15 @@ def _parts_of(blobs: Mapping[int, Blob], files: Sequence[File]) -> Here:
     return found
 
 
-def _known(package: Package, files: Sequence[File], algorithms: Sequence[str], here: Here) -> Manifest:
-    """Return as much of the manifest as can be known: of parts that are not here, nothing."""
+def _known(package: Package, files: Mapping[int, File], algorithms: Mapping[int, str], here: Here) -> Manifest:
+    """Return as much of the manifest as can be known of the large files: of parts that are not here, nothing."""
     unknown = FilePart(b"", 0)
     described = []
-    for file, algorithm in zip(files, algorithms, strict=True):
+    for number, file in files.items():
         size = parts.part_size(file.size)
-        own = here.get(file.number, {})
-        known = tuple(own.get(number, unknown) for number in range(parts.part_count(file.size, size)))
-        described.append(ManifestFile(file.number, file.path, file.size, algorithm, size, b"", 0, known))
+        own = here.get(number, {})
+        known = tuple(own.get(part, unknown) for part in range(parts.part_count(file.size, size)))
+        described.append(ManifestBlob(number, file.size, algorithms[number], size, b"", 0, known))
     sender = package.sender
     return Manifest(
         package=package.pk,
@@ -193,7 +198,8 @@ def _known(package: Package, files: Sequence[File], algorithms: Sequence[str], h
         sender=Sender(sender.pk, sender.login, sender.name, sender.email),
         recipients=(),
         created=package.created_at,
-        files=tuple(described),
+        files=(),
+        blobs=tuple(described),
     )
 
 

@@ -11,17 +11,18 @@ second name on the disk (a hard link). It is complete from that moment on, so no
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from posthouse.cluster.models import Server
 from posthouse.jobs.models import State
-from posthouse.packages.manifest import Manifest, ManifestFile
+from posthouse.packages.manifest import Manifest
+from posthouse.packages.manifest_files import ManifestBlob
 from posthouse.packages.models import File, Package
 from posthouse.relays.models import Arrival, Relay
 from posthouse.store import blobs, digests, disk, locks, many, parts
@@ -39,13 +40,13 @@ BUDGET_SECONDS = 30.0
 log = structlog.get_logger("posthouse.relays")
 
 
-def bring(arrival: Arrival, manifest: Manifest, made: Sequence[Blob], lives: float = BUDGET_SECONDS) -> int:
-    """Complete the blobs whose bytes are here; return how many. `made` are those of the manifest's files, in order.
+def bring(arrival: Arrival, manifest: Manifest, made: Mapping[int, Blob], lives: float = BUDGET_SECONDS) -> int:
+    """Complete the blobs whose bytes are here; return how many. `made` are those of the manifest, by number.
 
     Raises Refusal when the sender was overtaken.
     """
     end = time.monotonic() + lives
-    wanted = [file for file in manifest.files if file.size >= LEAST]
+    wanted = [blob for blob in manifest.blobs if blob.size >= LEAST]
     found = 0
     for at in range(0, len(wanted), BATCH):
         batch = wanted[at : at + BATCH]
@@ -61,21 +62,17 @@ def bring(arrival: Arrival, manifest: Manifest, made: Sequence[Blob], lives: flo
     return found
 
 
-def _twins(source: Server, files: Sequence[ManifestFile]) -> dict[tuple[str, bytes, int], Blob]:
+def _twins(source: Server, files: Sequence[ManifestBlob]) -> dict[tuple[str, bytes, int], Blob]:
     """Return complete blobs with these digests that the server has had in its hands."""
     went = Relay.objects.filter(destination=source, state=State.DONE).values("package")
     its = Package.objects.filter(Q(origin=source) | Q(pk__in=went), freed_at=None)
-    same = File.objects.filter(
-        blob__digest__in=[file.digest for file in files], blob__state=Blob.State.COMPLETE, package__in=its
-    ).select_related("blob")
-    twins: dict[tuple[str, bytes, int], Blob] = {}
-    for row in same:
-        if row.blob is not None:
-            twins[row.blob.algorithm, bytes(row.blob.digest), row.blob.size] = row.blob
-    return twins
+    theirs = Exists(File.objects.filter(blob=OuterRef("pk"), package__in=its))
+    digests_of_files = [file.digest for file in files]
+    same = Blob.objects.filter(theirs, digest__in=digests_of_files, state=Blob.State.COMPLETE)
+    return {(blob.algorithm, bytes(blob.digest), blob.size): blob for blob in same}
 
 
-def _is(blob: Blob, file: ManifestFile) -> bool:
+def _is(blob: Blob, file: ManifestBlob) -> bool:
     """Whether the bytes on the disk are really those of the file."""
     try:
         for number, part in enumerate(file.parts):
@@ -92,7 +89,7 @@ def _is(blob: Blob, file: ManifestFile) -> bool:
     return True
 
 
-def _adopt(arrival: Arrival, file: ManifestFile, blob: Blob, twin: Blob) -> bool:
+def _adopt(arrival: Arrival, file: ManifestBlob, blob: Blob, twin: Blob) -> bool:
     """Let a blob be what its twin is, unless somebody is sending parts of it.
 
     Until that is recorded nobody may write a part, neither to the blob's own file nor to the twin's: a file of two
@@ -111,7 +108,7 @@ def _adopt(arrival: Arrival, file: ManifestFile, blob: Blob, twin: Blob) -> bool
         return _record(arrival, file, blob)
 
 
-def _record(arrival: Arrival, file: ManifestFile, blob: Blob) -> bool:
+def _record(arrival: Arrival, file: ManifestBlob, blob: Blob) -> bool:
     from posthouse.relays import receiver  # it asks this module
 
     pieces = [

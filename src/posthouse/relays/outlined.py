@@ -11,11 +11,10 @@ from django.db import IntegrityError, transaction
 
 from posthouse.cluster.errors import Refusal
 from posthouse.cluster.signatures import Caller
-from posthouse.lib import rows
 from posthouse.relays import receiver, wire
 from posthouse.relays.models import Arrival, ArrivalFile
 from posthouse.relays.wire import Standing
-from posthouse.store import digests, many
+from posthouse.store import many
 from posthouse.store.many import Expected
 
 MOST = 1_000_000
@@ -43,26 +42,17 @@ def _make_room(arrival: Arrival, data: bytes) -> None:
         raise Refusal(422, str(error)) from error
     if len(files) > MOST:
         raise Refusal(422, f"A package has at most {MOST} files.")
-    made = many.prepare(
-        (
-            Expected(file.size, file.algorithm, b"" if file.size else digests.of_parts(file.algorithm, []), 0)
-            for file in files
-        ),
-        later=wire.SMALL,
-    )
+    outlined = {number: file for number, file in enumerate(files) if file is not None}
+    expected = (Expected(file.size, file.algorithm, b"", 0) for file in outlined.values())
+    made = dict(zip(outlined, many.prepare(expected), strict=True))
     taken = False
     try:
         with transaction.atomic():
-            many.save(made)
-            rows.insert(
-                ArrivalFile,
-                ("arrival", "number", "blob"),
-                ((arrival.pk, number, blob.pk) for number, blob in enumerate(made)),
-            )
+            receiver.await_blobs(arrival, made)
             receiver.progress(arrival)
         taken = True
     except IntegrityError:
         pass  # the same call was here twice at once; the other one has made it
     finally:
         if not taken:
-            many.discard(made)
+            many.discard(made.values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
-from uuid import UUID
 
 from posthouse.packages import names
 from posthouse.packages.models import File, Package
@@ -19,27 +18,20 @@ REMEMBERED = 256
 
 
 class Reading:
-    """Yields bytes of a package's files, by number. May be used from many threads."""
+    """Yields bytes of a package's blobs, by number. May be used from many threads."""
 
-    def __init__(self, package: Package, known: Mapping[int, Blob] | None = None) -> None:
-        """`known` are the blobs of the files, by number, while the package is still being uploaded."""
-        known = known or {}
-        fields = ("number", "path", "blob_id", "blob__size", "blob__part_size", "blob__algorithm")
-        self._paths: dict[int, str] = {}
-        self._blobs: dict[int, tuple[UUID, int, int, str]] = {}
-        for number, path, *blob in File.objects.filter(package=package).values_list(*fields).iterator():
-            self._paths[number] = path
-            one = known.get(number)
-            # Not a model's instance for each: there may be tens of thousands.
-            self._blobs[number] = (one.pk, one.size, one.part_size, one.algorithm) if one else tuple(blob)
+    def __init__(self, package: Package, known: Mapping[int, Blob]) -> None:
+        """`known` are the blobs of the package by the numbers that its manifest gives them."""
+        self._package = package
+        self._blobs = known
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
         self._lock = Lock()
 
     def __call__(self, number: int, offset: int, length: int) -> Iterator[bytes]:
-        """Yield so many bytes of a file from an offset on. Raises StoreError."""
+        """Yield so many bytes of a blob from an offset on. Raises StoreError."""
         with self._lock:
             self._recent.append((number, offset, length))
-        return blobs.read(self._blob(number), offset, length)
+        return blobs.read(self._blobs[number], offset, length)
 
     def verify(self) -> None:
         """Compare what was read last with the digests on record.
@@ -50,7 +42,7 @@ class Reading:
             recent = sorted(set(self._recent))
         looked: set[tuple[int, int]] = set()
         for number, offset, length in recent:
-            blob = self._blob(number)
+            blob = self._blobs[number]
             for part in range(offset // blob.part_size, max(offset + length - 1, offset) // blob.part_size + 1):
                 if (number, part) not in looked:
                     looked.add((number, part))
@@ -60,7 +52,7 @@ class Reading:
         """Compare whole parts with the digests on record. Raises BlobDamaged as `verify` does."""
         for gap in gaps:
             for part in range(gap.first, gap.last + 1):
-                self._verify(gap.file, self._blob(gap.file), part)
+                self._verify(gap.file, self._blobs[gap.file], part)
 
     def _verify(self, number: int, blob: Blob, part: int) -> None:
         hasher = digests.new(blob.algorithm)
@@ -68,8 +60,6 @@ class Reading:
             hasher.update(data)
         known = Part.objects.get(blob=blob, number=part).digest
         if hasher.digest() != bytes(known):
-            raise BlobDamaged(names.shown(self._paths[number]), part, blobs.local().path(blob.id))
-
-    def _blob(self, number: int) -> Blob:
-        pk, size, part_size, algorithm = self._blobs[number]
-        return Blob(id=pk, size=size, part_size=part_size, algorithm=algorithm)
+            of = File.objects.filter(package=self._package)
+            file = of.filter(number=number).first() or of.filter(blob=blob).order_by("number").first()
+            raise BlobDamaged(names.shown(str(file)), part, blobs.local().path(blob.id))

@@ -8,7 +8,7 @@ the package and marks the arrival as committed in one transaction.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -24,6 +24,7 @@ from posthouse.lib import rows
 from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
 from posthouse.packages.manifest import Manifest
+from posthouse.packages.manifest_files import ManifestBlob
 from posthouse.packages.models import File, Package
 from posthouse.packages.reading import ManifestError
 from posthouse.relays import known, wire
@@ -89,44 +90,52 @@ def take_manifest(caller: Caller, relay: UUID, data: bytes) -> Standing:
     if arrival.state != State.OFFERED:
         return _standing(arrival)
     manifest = _read(data, arrival)
-    if begun := blobs_of(arrival):
-        _complete_outline(arrival, data, manifest, begun)
-        return _standing(enter(caller, relay))
-    made = many.prepare(
-        (Expected(file.size, file.algorithm, file.digest, file.crc32) for file in manifest.files), later=wire.SMALL
-    )
+    begun = blobs_of(arrival)
+    changed = _as_outlined(manifest, begun)
+    new = [blob for blob in manifest.blobs if blob.number not in begun]
+    made = dict(zip((blob.number for blob in new), many.prepare(map(_expected, new), later=wire.SMALL), strict=True))
     taken = False
     try:
         with transaction.atomic():
             taken = _advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data)
             if taken:
-                many.save(made)
-                rows.insert(
-                    ArrivalFile,
-                    ("arrival", "number", "blob"),
-                    ((arrival.pk, number, blob.pk) for number, blob in enumerate(made)),
-                )
+                Blob.objects.bulk_update(changed, ["algorithm", "digest", "crc32"], batch_size=many.BATCH // 5)
+                await_blobs(arrival, made)
     finally:
         if not taken:
-            many.discard(made)
+            many.discard(made.values())
     arrival = enter(caller, relay)
-    if taken and not known.bring(arrival, manifest, made):
+    if taken and not begun and not known.bring(arrival, manifest, made):
         return missing_of(arrival, made)
     return _standing(arrival)
 
 
-def _complete_outline(arrival: Arrival, data: bytes, manifest: Manifest, begun: Sequence[Blob]) -> None:
-    """Say what the files must amount to whose parts came while they were still being uploaded. Raises Refusal."""
-    if [(blob.size, blob.part_size) for blob in begun] != [(file.size, file.part_size) for file in manifest.files]:
-        raise Refusal(422, "The manifest names other files than the outline did.")
+def await_blobs(arrival: Arrival, made: Mapping[int, Blob]) -> None:
+    """Record blobs that were prepared as those, by number, into which an arrival comes. Call it in a transaction."""
+    many.save(list(made.values()))
+    rows.insert(
+        ArrivalFile,
+        ("arrival", "number", "blob"),
+        ((arrival.pk, number, blob.pk) for number, blob in made.items()),
+    )
+
+
+def _expected(blob: ManifestBlob) -> Expected:
+    return Expected(blob.size, blob.algorithm, blob.digest, blob.crc32)
+
+
+def _as_outlined(manifest: Manifest, begun: Mapping[int, Blob]) -> list[Blob]:
+    """Set what blobs must amount to whose parts came during the upload; return those that change. Raises Refusal."""
+    meant = {blob.number: blob for blob in manifest.blobs}
     changed = []
-    for blob, file in zip(begun, manifest.files, strict=True):
-        if (blob.algorithm, bytes(blob.digest), blob.crc32) != (file.algorithm, file.digest, file.crc32):
-            blob.algorithm, blob.digest, blob.crc32 = file.algorithm, file.digest, file.crc32
+    for number, blob in begun.items():
+        one = meant.get(number)
+        if one is None or (blob.size, blob.part_size) != (one.size, one.part_size):
+            raise Refusal(422, "The manifest names other files than the outline did.")
+        if (blob.algorithm, bytes(blob.digest), blob.crc32) != (one.algorithm, one.digest, one.crc32):
+            blob.algorithm, blob.digest, blob.crc32 = one.algorithm, one.digest, one.crc32
             changed.append(blob)
-    with transaction.atomic():
-        if _advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data):
-            Blob.objects.bulk_update(changed, ["algorithm", "digest", "crc32"], batch_size=many.BATCH // 5)
+    return changed
 
 
 def commit(caller: Caller, relay: UUID) -> Standing:
@@ -146,11 +155,11 @@ def commit(caller: Caller, relay: UUID) -> Standing:
         with transaction.atomic():
             if not _advance(arrival, State.ARRIVING, state=State.COMMITTED, manifest=b""):
                 return _standing(enter(caller, relay))
-            many.complete(blobs)
+            many.complete(list(blobs.values()))
             ArrivedStretch.objects.filter(blob__in=ArrivalFile.objects.filter(arrival=arrival).values("blob")).delete()
             ArrivalFile.objects.filter(arrival=arrival).delete()
-            package = arrivals.admit(manifest, caller.server, dict(enumerate(blobs)))
-            _discard_doubles(package, blobs)
+            package = arrivals.admit(manifest, caller.server, blobs)
+            _discard_doubles(package, blobs.values())
     except (arrivals.UnknownRecipient, arrivals.UnknownSender) as error:
         raise Refusal(409, str(error), Kind.TEMPORARY, "unknown") from error  # the next sync mends it
     except arrivals.NotAdmitted as error:
@@ -228,46 +237,45 @@ def _read(data: bytes, arrival: Arrival) -> Manifest:
         raise Refusal(422, str(error)) from error
     if manifest.package != arrival.package_id:
         raise Refusal(422, "The manifest is that of another package than was offered.")
-    for file in manifest.files:
-        spans = (parts.span(number, file.size, file.part_size)[1] for number in range(len(file.parts)))
-        if crc.of_parts((part.crc32, length) for part, length in zip(file.parts, spans, strict=True)) != file.crc32:
-            raise Refusal(422, f"A file's CRC-32 in the manifest is not that of its parts (file {file.number}).")
+    for blob in manifest.blobs:
+        spans = (parts.span(number, blob.size, blob.part_size)[1] for number in range(len(blob.parts)))
+        if crc.of_parts((part.crc32, length) for part, length in zip(blob.parts, spans, strict=True)) != blob.crc32:
+            raise Refusal(422, f"A file's CRC-32 in the manifest is not that of its parts (file {blob.number}).")
     return manifest
 
 
-def blobs_of(arrival: Arrival) -> list[Blob]:
-    """Return where the files of an arrival come, in the order of their numbers."""
-    files = ArrivalFile.objects.filter(arrival=arrival)
-    numbers = dict(files.values_list("blob_id", "number"))
-    return sorted(Blob.objects.filter(pk__in=files.values("blob")).iterator(), key=lambda blob: numbers[blob.pk])
+def blobs_of(arrival: Arrival) -> dict[int, Blob]:
+    """Return where an arrival comes: its blobs by number, in ascending order."""
+    files = ArrivalFile.objects.filter(arrival=arrival).order_by("number").select_related("blob")
+    return {file.number: file.blob for file in files.iterator()}
 
 
-def _standing(arrival: Arrival, blobs: Sequence[Blob] | None = None) -> Standing:
+def _standing(arrival: Arrival, blobs: Mapping[int, Blob] | None = None) -> Standing:
     if arrival.state != State.ARRIVING:
         return Standing(arrival.state)
     return missing_of(arrival, blobs_of(arrival) if blobs is None else blobs)
 
 
-def missing_of(arrival: Arrival, blobs: Sequence[Blob]) -> Standing:
+def missing_of(arrival: Arrival, blobs: Mapping[int, Blob]) -> Standing:
     """Return what is not here yet of these blobs, which are all of an arrival."""
-    there = many.have(blobs)
+    there = many.have(list(blobs.values()))
     missing = [
         Gap(number, first, last)
-        for number, blob in enumerate(blobs)
+        for number, blob in blobs.items()
         if blob.id in there
         for first, last in parts.missing(there[blob.id], parts.part_count(blob.size, blob.part_size))
     ]
     return Standing(arrival.state, missing, _begun(arrival, blobs) if missing else ())
 
 
-def _begun(arrival: Arrival, blobs: Sequence[Blob]) -> Sequence[Begun]:
+def _begun(arrival: Arrival, blobs: Mapping[int, Blob]) -> Sequence[Begun]:
     """Return what is here of parts that are not whole."""
     known: defaultdict[tuple[UUID, int], list[tuple[int, int]]] = defaultdict(list)
     rows = ArrivedStretch.objects.filter(blob__in=ArrivalFile.objects.filter(arrival=arrival).values("blob"))
     for blob_id, part, start, end in rows.order_by("start").values_list("blob_id", "part", "start", "end"):
         known[blob_id, part].append((start, end))
-    numbers = {blob.id: number for number, blob in enumerate(blobs)} if known else {}
-    sizes = {blob.id: (blob.size, blob.part_size) for blob in blobs} if known else {}
+    numbers = {blob.id: number for number, blob in blobs.items()} if known else {}
+    sizes = {blob.id: (blob.size, blob.part_size) for blob in blobs.values()} if known else {}
     begun = []
     for (blob_id, part), there in known.items():
         if sum(end - start for start, end in there) == parts.span(part, *sizes[blob_id])[1]:
@@ -278,25 +286,25 @@ def _begun(arrival: Arrival, blobs: Sequence[Blob]) -> Sequence[Begun]:
     return begun or ()
 
 
-def _drop_what_is_wrong(manifest: Manifest, blobs: Sequence[Blob]) -> None:
+def _drop_what_is_wrong(manifest: Manifest, blobs: Mapping[int, Blob]) -> None:
     """Forget parts that are not the manifest's, and all parts of files that the store has lost: they come again."""
-    numbers = {blob.id: number for number, blob in enumerate(blobs)}
+    known = {blobs[blob.number].id: blob for blob in manifest.blobs}
     wrong = []
-    ids = list(numbers)
+    ids = list(known)
     for at in range(0, len(ids), many.BATCH):
-        known = Part.objects.filter(blob__in=ids[at : at + many.BATCH]).order_by()
-        for pk, blob_id, number, digest, crc32 in known.values_list(
+        here = Part.objects.filter(blob__in=ids[at : at + many.BATCH]).order_by()
+        for pk, blob_id, number, digest, crc32 in here.values_list(
             "pk", "blob_id", "number", "digest", "crc32"
         ).iterator():
-            meant = manifest.files[numbers[blob_id]].parts[number]
+            meant = known[blob_id].parts[number]
             if (bytes(digest), crc32) != (meant.digest, meant.crc32):
                 wrong.append(pk)
     for at in range(0, len(wrong), many.BATCH):
         Part.objects.filter(pk__in=wrong[at : at + many.BATCH]).delete()
-    there = many.have(blobs)
+    there = many.have(list(blobs.values()))
     whole = [
         blob
-        for blob in blobs
+        for blob in blobs.values()
         if blob.id in there and len(there[blob.id]) == parts.part_count(blob.size, blob.part_size)
     ]
     lost = many.lost(whole)
@@ -306,7 +314,7 @@ def _drop_what_is_wrong(manifest: Manifest, blobs: Sequence[Blob]) -> None:
         log.warning("arrived bytes are asked for again", wrong_parts=len(wrong), lost_files=len(lost))
 
 
-def _discard_doubles(package: Package, blobs: Sequence[Blob]) -> None:
+def _discard_doubles(package: Package, blobs: Iterable[Blob]) -> None:
     """Remove blobs that the package does not use, because another relay had brought it meanwhile."""
-    used = set(File.objects.filter(package=package).values_list("blob_id", flat=True))
+    used = set(File.objects.filter(package=package).order_by().values_list("blob_id", flat=True).distinct())
     many.delete([blob.id for blob in blobs if blob.id not in used])

@@ -81,9 +81,11 @@ def _send(job: Job[Relay], far: Far) -> None:
             return
         package.refresh_from_db()
         relay.refresh_from_db(fields=("early", "since"))  # its lifetime begins at the end of the upload
-    read = Reading(package)
+    blobs = manifests.blobs(package)
+    read = Reading(package, blobs)
 
     def progress(done: int) -> None:
+        done = min(done, package.size)  # packs may have gaps
         if done > relay.done:
             # It got on: what failed before does not count against it any more, nor against its link.
             links.works(relay.destination_id)
@@ -92,7 +94,7 @@ def _send(job: Job[Relay], far: Far) -> None:
             job.note(done=done)
 
     try:
-        Sending(far, manifests.of(package, relay.destination), read, check=job.check, progress=progress).run()
+        Sending(far, manifests.of(package, relay.destination, blobs), read, check=job.check, progress=progress).run()
     except Refused as refused:
         if refused.code == "digest":
             read.verify()  # raises what is really wrong, if it is this server's disk

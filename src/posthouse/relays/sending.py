@@ -98,7 +98,7 @@ class Sending:
             stretches = Stretches(self.manifest, standing.missing, standing.begun)
         except OutOfBounds as error:
             raise CallError(str(error), Kind.PERMANENT) from error
-        done = self.manifest.size - stretches.left
+        done = self.manifest.carried - stretches.left
         self.progress(done)
         running: dict[Future[int], int] = {}
         """The calls under way, and the bytes that each holds in memory."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from posthouse.packages.manifest import Manifest, ManifestFile
+from posthouse.packages.manifest import Manifest
+from posthouse.packages.manifest_files import ManifestBlob
 from posthouse.relays import wire
 from posthouse.relays.wire import Begun, Gap
 from posthouse.store import parts
@@ -23,7 +24,7 @@ class OutOfBounds(ValueError):
 class Stretch:
     """Bytes of one part: `start` counts from the part's first byte."""
 
-    file: ManifestFile
+    file: ManifestBlob
     part: int
     start: int
     length: int
@@ -41,7 +42,7 @@ class Stretches:
 
     def __init__(self, manifest: Manifest, missing: Sequence[Gap], begun: Sequence[Begun] = ()) -> None:
         """Raise OutOfBounds for what the manifest does not have."""
-        self._files = manifest.files
+        self._files = {blob.number: blob for blob in manifest.blobs}
         self._begun: Mapping[tuple[int, int], Sequence[tuple[int, int]]] = {
             (one.file, one.part): one.there for one in begun
         }
@@ -102,9 +103,9 @@ class Stretches:
                     yield Stretch(file, number, at, length - at, whole=at == 0)
 
     def _check(self, gap: Gap) -> None:
-        if not 0 <= gap.file < len(self._files):
+        file = self._files.get(gap.file)
+        if file is None:
             raise OutOfBounds("The other server asks for a file that the package does not have.")
-        file = self._files[gap.file]
         if not 0 <= gap.first <= gap.last < len(file.parts):
             raise OutOfBounds("The other server asks for a part that a file does not have.")
         for number in _numbers_in(gap, self._begun):

@@ -1,7 +1,7 @@
 """What two servers say to each other about a relay. Pure.
 
     POST   relay/<id>/offer                {"package", "size"}                       → standing
-    PUT    relay/<id>/outline              [[size, digest's name], ...] of the files  → standing
+    PUT    relay/<id>/outline              [[size, digest's name] | null, ...]        → standing
     PUT    relay/<id>/manifest             the manifest, compressed                  → standing
     PUT    relay/<id>/parts/<file>/<part>  the bytes of one part                     → {}
     PUT    relay/<id>/parts/<file>/<part>/<start>/<digest of the part>
@@ -14,8 +14,9 @@ Every call is signed, carries the relay's fencing number, and may be repeated. A
 {"state": "offered" | "arriving" | "committed", "missing": [[file, first part, last part], …],
 "begun": [[file, part, [[start, end], …]], …]}: `begun` are the bytes that are there of parts that are missing as a
 whole. Nothing is known of the files before the manifest is there, so an offered package lacks its manifest. With an
-outline, parts may come while the package is still being uploaded at the sender's server: it stays offered, and each
-part is compared with the manifest when that has come.
+outline of the files, in the order of their numbers, parts may come while the package is still being uploaded at the
+sender's server: it stays offered, and each part is compared with the manifest when that has come. Small files are null
+in it: they come later, many of them in a pack, perhaps. A pack is a file for these calls, with a number of its own.
 """
 
 from __future__ import annotations
@@ -100,18 +101,18 @@ class Outlined(NamedTuple):
     algorithm: str
 
 
-def outline(files: Iterable[Outlined]) -> bytes:
+def outline(files: Iterable[Outlined | None]) -> bytes:
     """Return an outline, in the order of the files' numbers."""
     return json.dumps(list(files), separators=(",", ":")).encode()
 
 
-def read_outline(data: bytes) -> list[Outlined]:
+def read_outline(data: bytes) -> list[Outlined | None]:
     """Return what an outline says. Raises WireError."""
     try:
-        files = [Outlined(int(size), str(algorithm)) for size, algorithm in json.loads(data)]
-    except (ValueError, TypeError, RecursionError) as error:
+        files = [Outlined(int(one[0]), str(one[1])) if one is not None else None for one in json.loads(data)]
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise WireError("The outline of the package cannot be read.") from error
-    if any(not 0 <= file.size < 1 << 62 or file.algorithm not in digests.ALGORITHMS for file in files):
+    if any(not 0 < file.size < 1 << 62 or file.algorithm not in digests.ALGORITHMS for file in files if file):
         raise WireError("The outline of the package names what is not known here.")
     return files
 

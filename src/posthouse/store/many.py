@@ -167,7 +167,7 @@ def delete(ids: Sequence[UUID]) -> None:
 
 def _reaches(blob: Blob) -> bool:
     try:
-        return blobs.local().length(blob.id) == blob.size
+        return blobs.local().length(blob.id) >= blob.size
     except BlobMissing:
         return False
 

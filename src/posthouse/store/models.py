@@ -10,7 +10,7 @@ from posthouse.lib.ids import uuid7
 
 
 class Blob(models.Model):
-    """The contents of one file: bytes that are arriving, or complete and never changed again."""
+    """The contents of one file, or of several small ones: bytes that arrive, or are complete and never change again."""
 
     class State(models.TextChoices):
         ARRIVING = "arriving"

@@ -11,6 +11,6 @@ from posthouse.transfers.models import Upload
 
 
 def blobs(package: UUID) -> dict[int, Blob]:
-    """Return the blobs of the uploads that run or rest, by the number of the file."""
-    uploads = Upload.objects.filter(file__package=package).select_related("blob")
+    """Return the blobs of the uploads that run or rest, by the number of the file; of none in a pack."""
+    uploads = Upload.objects.filter(file__package=package, file__start=None).select_related("blob")
     return {upload.number: upload.blob for upload in uploads.annotate(number=F("file__number"))}

@@ -18,7 +18,6 @@ from posthouse.lib.threads import in_thread
 from posthouse.outside import visits
 from posthouse.packages import access, contents, selection
 from posthouse.packages.models import Download, File, Package
-from posthouse.store import blobs
 from posthouse.transfers import ranges
 from posthouse.transfers.errors import (
     BadRequest,
@@ -51,14 +50,14 @@ class Thing:
 
     def read(self, start: int, length: int) -> Iterator[bytes]:
         """Yield `length` of its bytes from `start` on. Raises StoreError."""
-        if self.file and self.file.blob:
-            yield from blobs.read(self.file.blob, start, length)
+        if self.file:
+            yield from self.file.read(start, length)
         elif self.layout:
             for segment in self.layout.segments(start, length):
                 if isinstance(segment, bytes):
                     yield segment
-                elif blob := self.files[segment.member].blob:
-                    yield from blobs.read(blob, segment.start, segment.length)
+                else:
+                    yield from self.files[segment.member].read(segment.start, segment.length)
 
 
 async def serve(request: Request, package: str, name: str, send: Send) -> None:
@@ -137,7 +136,7 @@ def _find(request: Request, package_id: UUID, name: str) -> tuple[Download, Thin
         name=file.path.rpartition("/")[2] + (".encrypted" if package.encrypted else ""),
         media_type="application/octet-stream",
         size=file.size,
-        etag=f'"{bytes(file.blob.digest).hex()}"',
+        etag=f'"{file.digest.hex()}"',
         file=file,
         layout=None,
         files=[file],
@@ -176,13 +175,13 @@ def _zip(package: Package, files: list[File]) -> Thing:
     if package.encrypted:
         raise Sealed
     moment = package.closed_at or package.created_at
-    members = [Member(file.path, file.size, file.blob.crc32, moment) for file in files if file.blob]
+    members = [Member(file.path, file.size, file.crc32, moment) for file in files if file.blob]
     if len(members) < len(files):
         raise NotFound
     layout = Layout(members)
     digest = sha256(f"{package.pk} {layout.size}".encode())
     for file in files:
-        digest.update(file.path.encode() + b"\0" + bytes(file.blob.digest if file.blob else b""))
+        digest.update(file.path.encode() + b"\0" + file.digest)
     return Thing(
         name=contents.zip_name(package),
         media_type="application/zip",

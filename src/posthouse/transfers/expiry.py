@@ -61,7 +61,7 @@ def package_given_up(package: Package, **_: Any) -> None:
     files = File.objects.filter(package=package)
     came = {*uploads.values_list("blob_id", flat=True), *files.exclude(blob=None).values_list("blob_id", flat=True)}
     uploads.delete()
-    files.update(blob=None)
+    files.update(blob=None, start=None)
     for blob in Blob.objects.filter(id__in=came):
         blobs.delete(blob)
 

@@ -10,11 +10,10 @@ from django.utils import timezone
 
 from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.security import SignIn
-from posthouse.packages import lifecycle, rights
+from posthouse.packages import lifecycle, packing, rights
 from posthouse.packages.models import File, Package
-from posthouse.store import blobs, small
+from posthouse.store import blobs, packs
 from posthouse.store.errors import StoreError
-from posthouse.store.models import Blob
 from posthouse.transfers import expiry, leases, tus
 from posthouse.transfers.errors import Conflict, Forbidden, Gone, NotFound, RightEnded, of_store
 from posthouse.transfers.models import Upload
@@ -37,7 +36,7 @@ def find(claim: Claim, upload_id: UUID, *, ended: bool = False) -> Upload:
     upload = Upload.objects.select_related("file", "blob").filter(id=upload_id, file__package=package).first()
     if upload is None:
         raise NotFound
-    if upload.expires_at <= timezone.now() and upload.offset < upload.blob.size:
+    if upload.expires_at <= timezone.now() and not upload.whole:
         raise Gone
     return upload
 
@@ -55,7 +54,7 @@ def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Uploa
         raise Conflict(f"This file was announced with {file.size} bytes, not {wanted.length}.")
     expiry.remove_if_expired(file)
     upload = Upload.objects.select_related("file", "blob").filter(file=file).first()
-    if upload and upload.offset == upload.blob.size:
+    if upload and upload.whole:
         return upload  # it may have been the package's last file, and only the answer to its last byte was lost
     _package(claim)
     if upload:
@@ -65,7 +64,7 @@ def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Uploa
     except StoreError as error:
         raise of_store(error) from error
     except IntegrityError:
-        # Two made it at once, and the other one was first. Our blob's row went with the transaction, its file too.
+        # Two made it at once, and the other one was first. Our rows went with the transaction.
         return Upload.objects.select_related("file", "blob").get(file=file)
 
 
@@ -75,7 +74,7 @@ def _begin(file: File, wanted: tus.Creation) -> Upload:
     try:
         with transaction.atomic():
             blob = blob or blobs.create(file.size)
-            return _record(file, blob, wanted, file.size if file.blob else 0)
+            return _record(file, blob.id, wanted, file.size if file.blob else 0)
     except IntegrityError:
         if blob is not None and not file.blob:
             blobs.local().remove(blob.id)
@@ -83,22 +82,19 @@ def _begin(file: File, wanted: tus.Creation) -> Upload:
 
 
 def _take_whole(file: File, wanted: tus.Creation, data: bytes) -> Upload:
-    blob, piece = small.bring(data)
-    try:
-        with transaction.atomic():
-            small.save(blob, piece)
-            upload = _record(file, blob, wanted, file.size)
-            if not lifecycle.file_arrived(file, blob):
-                raise RightEnded("This package takes no more files.")
-            return upload
-    except BaseException:
-        blobs.local().remove(blob.id)
-        raise
+    with packs.room(file.package_id, data) as spot, transaction.atomic():
+        packs.record(spot)
+        upload = _record(file, spot.pack.id, wanted, file.size)
+        if not lifecycle.file_arrived(file, spot):
+            raise RightEnded("This package takes no more files.")
+    if spot.pack.over:
+        packing.seal(file.package_id, spot.pack.id)
+    return upload
 
 
-def _record(file: File, blob: Blob, wanted: tus.Creation, offset: int) -> Upload:
+def _record(file: File, blob: UUID, wanted: tus.Creation, offset: int) -> Upload:
     return Upload.objects.create(
-        file=file, blob=blob, offset=offset, metadata=wanted.metadata, expires_at=leases.expiry()
+        file=file, blob_id=blob, offset=offset, metadata=wanted.metadata, expires_at=leases.expiry()
     )
 
 

@@ -32,3 +32,8 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all bytes of the file are safely in the store."""
+        return self.offset == self.file.size

@@ -13,7 +13,7 @@ from django.db import transaction
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
 from posthouse.packages import rights
-from posthouse.store import small
+from posthouse.store import packs
 from posthouse.transfers import expiry, intake, leases, making, tus
 from posthouse.transfers.body import Body, CutShort, Disconnected
 from posthouse.transfers.errors import (
@@ -69,7 +69,7 @@ async def _create(request: Request, name: str, send: Send) -> None:  # noqa: ARG
     checksum = tus.checksum(request.headers.get("upload-checksum"))
     bytes_follow = request.headers.get("content-type") == tus.BODY_TYPE and request.number("Content-Length") != 0
     data = None
-    if bytes_follow and 0 < wanted.length <= small.MOST and request.number("Content-Length") == wanted.length:
+    if bytes_follow and 0 < wanted.length <= packs.MOST and request.number("Content-Length") == wanted.length:
         data = await _whole(request, claim, wanted.length, checksum)
     upload = await in_thread(making.make, claim, wanted, data)
     if bytes_follow and data is None:
@@ -109,7 +109,7 @@ async def _whole(request: Request, claim: Claim, size: int, checksum: tus.Checks
 
 async def _tell(request: Request, name: str, send: Send) -> None:
     upload = await _quiet(_claim(request), identity(name))
-    headers = {**TUS, **_state(upload), "Upload-Length": str(upload.blob.size)}
+    headers = {**TUS, **_state(upload), "Upload-Length": str(upload.file.size)}
     if upload.metadata:
         headers["Upload-Metadata"] = upload.metadata
     await answer(send, 200, headers)
@@ -139,7 +139,7 @@ async def _end(request: Request, name: str, send: Send) -> None:
 async def _take(request: Request, upload: Upload, offset: int, checksum: tus.Checksum | None) -> None:
     """Take the request's body into the upload, from `offset` on, which must be where it stands."""
     declared = request.number("Content-Length")
-    if declared is not None and offset + declared > upload.blob.size:
+    if declared is not None and offset + declared > upload.file.size:
         raise TooLong
     lease = await leases.acquire(upload.id)
     try:
@@ -147,6 +147,9 @@ async def _take(request: Request, upload: Upload, offset: int, checksum: tus.Che
         upload = await in_thread(Upload.objects.select_related("file", "blob").get, id=upload.id)
         if upload.offset != offset:
             raise Conflict(f"The upload stands at offset {upload.offset}, not at {offset}.")
+        if upload.whole:
+            await in_thread(lease.release)
+            return  # nothing is to come any more
     except BaseException:
         await in_thread(lease.release)
         raise
@@ -188,6 +191,6 @@ def _remove(lease: leases.Lease) -> None:
 
 def _state(upload: Upload) -> dict[str, str]:
     state = {"Upload-Offset": str(upload.offset)}
-    if upload.offset < upload.blob.size:
+    if not upload.whole:
         state["Upload-Expires"] = tus.expires(upload.expires_at)
     return state

@@ -1,0 +1,207 @@
+"""Small files that come whole: one behind the other in one blob, a pack.
+
+A file on the disk, a sync of its folder and a few rows for each would cost more than its bytes, here and again at every
+server that it is relayed to; a pack costs once what a large file costs. Each process has packs of its own, one for each
+owner that it works for, so that nobody else writes there. How much of a pack counts is settled when it is sealed: until
+then it is arriving, and only whoever put something into it knows where that is. What was put there in vain stays as a
+gap.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from posthouse.lib import rows
+from posthouse.lib.ids import uuid7
+from posthouse.store import blobs, crc, digests, disk, many, parts
+from posthouse.store.errors import BlobMissing, StoreError, StoreFull
+from posthouse.store.models import Blob
+from posthouse.store.records import Piece
+
+MOST = 256 * 1024
+"""Bytes of a file in a pack: up to here nothing is lost that matters when a line is cut and all must come again."""
+IDLE_SECONDS = 600.0
+"""A pack into which nothing came for so long takes nothing more."""
+OPEN = 64
+"""Packs that a process keeps open."""
+
+
+class Spot(NamedTuple):
+    """Where a small file is: from `start` on in a blob."""
+
+    pack: Pack
+    start: int
+    digest: bytes
+    """As that of a blob: the digest of its only part's digest."""
+    crc32: int
+
+
+class Span(NamedTuple):
+    """What is known of a file in a pack, sizes in bytes."""
+
+    start: int
+    size: int
+    digest: bytes
+
+
+class Pack:
+    """One that this process puts small files into. Used from many threads."""
+
+    def __init__(self) -> None:
+        """Make its file. Raises StoreError."""
+        self.id = uuid7()
+        self.algorithm: str = settings.POSTHOUSE.digest
+        self.recorded = False
+        """Whether its row is there, for certain."""
+        blobs.local().create(self.id)
+        self._descriptor = blobs.local().open(self.id, write=True)
+        self._lock = Lock()
+        self._end = self._busy = 0
+        self._ended = False
+        self._used = time.monotonic()
+
+    def reserve(self, size: int) -> int | None:
+        """Return where so many bytes may be put, until `let_go`; None when the pack takes no more."""
+        with self._lock:
+            idle = time.monotonic() - self._used > IDLE_SECONDS
+            if self._ended or idle or (self._end and self._end + size > parts.PART):
+                return None
+            self._used = time.monotonic()
+            self._busy += 1
+            start, self._end = self._end, self._end + size
+            return start
+
+    def put(self, data: bytes, start: int) -> Spot:
+        """Write bytes where they were promised room, safely onto the disk. Raises StoreError."""
+        hasher = digests.new(self.algorithm)
+        hasher.update(data)
+        disk.write_at(self._descriptor, [data], start)
+        disk.sync(self._descriptor)
+        return Spot(self, start, digests.of_parts(self.algorithm, [hasher.digest()]), zlib.crc32(data))
+
+    def let_go(self) -> None:
+        """End what `reserve` began."""
+        with self._lock:
+            self._busy -= 1
+            self._close_if_over()
+
+    def end(self) -> None:
+        """Take nothing more."""
+        with self._lock:
+            self._ended = True
+            self._close_if_over()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing comes any more: it can be sealed."""
+        with self._lock:
+            return self._ended and not self._busy
+
+    def _close_if_over(self) -> None:
+        if self._ended and not self._busy and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+_open: OrderedDict[UUID, Pack] = OrderedDict()
+_opening = Lock()
+
+
+@contextmanager
+def room(owner: UUID, data: bytes) -> Iterator[Spot]:
+    """Put a small file into a pack of this owner's, safely on the disk, and yield where; inside, it is `record`ed.
+
+    Whoever finds the pack over afterwards seals it. Raises StoreFull, StoreError, and ValueError for no bytes, or too
+    many.
+    """
+    if not 0 < len(data) <= MOST:
+        raise ValueError(f"{len(data)} bytes are no small file.")
+    if len(data) > (left := blobs.free()):
+        raise StoreFull(
+            f"The store has no room for this file of {len(data)} bytes: {left} bytes are free. "
+            "It can come once an administrator has made room."
+        )
+    pack, start = _reserve(owner, len(data))
+    try:
+        yield pack.put(data, start)
+    except StoreError:
+        pack.end()  # who knows what its disk does with the next one
+        raise
+    finally:
+        pack.let_go()
+
+
+def record(spot: Spot) -> None:
+    """See to the pack's row, so that files can refer to it. Call it in the transaction that does."""
+    pack = spot.pack
+    if not pack.recorded:
+        row = (pack.id, Blob.State.ARRIVING, 0, parts.PART, pack.algorithm, b"", 0, timezone.now())
+        names = ("id", "state", "size", "part_size", "algorithm", "digest", "crc32", "created_at")
+        rows.insert(Blob, names, [row], ignore_conflicts=True)
+        transaction.on_commit(partial(setattr, pack, "recorded", True))
+
+
+def seal(blob_id: UUID, spans: Iterable[Span]) -> None:
+    """Complete a pack whose files these are, once each is found to be what came. Doing it again is harmless.
+
+    Raises BlobMissing when a file is not what came, and StoreError.
+    """
+    blob = Blob.objects.get(pk=blob_id)
+    if blob.state == Blob.State.COMPLETE:
+        return
+    used = list(spans)
+    size = max(span.start + span.size for span in used)
+    with disk.closing(blobs.local().open(blob_id)) as descriptor:
+        data = memoryview(b"".join(disk.read_at(descriptor, 0, size, size)))
+    for span in used:
+        if _digest(blob, data[span.start : span.start + span.size]) != span.digest:
+            raise BlobMissing("The store lost bytes of a small file that it had acknowledged. Send the package again.")
+    pieces = []
+    for number in range(parts.part_count(size, blob.part_size)):
+        offset, length = parts.span(number, size, blob.part_size)
+        part = data[offset : offset + length]
+        hasher = digests.new(blob.algorithm)
+        hasher.update(part)
+        pieces.append(Piece(number, length, hasher.digest(), zlib.crc32(part)))
+    with transaction.atomic():
+        many.record({blob_id: pieces})
+        Blob.objects.filter(pk=blob_id, state=Blob.State.ARRIVING).update(
+            state=Blob.State.COMPLETE,
+            size=size,
+            digest=digests.of_parts(blob.algorithm, [piece.digest for piece in pieces]),
+            crc32=crc.of_parts((piece.crc32, piece.size) for piece in pieces),
+        )
+
+
+def _digest(blob: Blob, data: memoryview) -> bytes:
+    hasher = digests.new(blob.algorithm)
+    hasher.update(data)
+    return digests.of_parts(blob.algorithm, [hasher.digest()])
+
+
+def _reserve(owner: UUID, size: int) -> tuple[Pack, int]:
+    with _opening:
+        pack = _open.pop(owner, None)
+        start = pack.reserve(size) if pack else None
+        if pack and start is None:
+            pack.end()
+        if pack is None or start is None:
+            pack = Pack()
+            start = pack.reserve(size) or 0
+        _open[owner] = pack
+        if len(_open) > OPEN:
+            _open.popitem(last=False)[1].end()
+    return pack, start
