@@ -55,7 +55,7 @@ def admit(packed: str, source: str) -> bool:
     """Take in what a relay brought; False when the package has ended meanwhile."""
     read = manifest.loads(base64.b64decode(packed))
     try:
-        arrivals.admit(read, Server.objects.get(name=source), {file.number: blobs.create(0) for file in read.files})
+        arrivals.admit(read, Server.objects.get(name=source), {one.number: blobs.create(0) for one in read.blobs})
     except arrivals.Over:
         return False
     return True

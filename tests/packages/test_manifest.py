@@ -6,6 +6,8 @@ import json
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posthouse.packages import manifest, manifests, names
-from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Recipient, Sender
+from posthouse.packages.manifest import Manifest, Recipient, Sender
+from posthouse.packages.manifest_files import FilePart, ManifestBlob, ManifestFile
 from posthouse.packages.reading import ManifestError
 from posthouse.store import digests, parts
 from tests.packages.conftest import upload
@@ -22,7 +25,7 @@ MIB = 1024 * 1024
 numbers = st.integers(0, 2**32 - 1)
 
 
-def file(number: int, path: str, size: int, algorithm: str, seed: bytes) -> ManifestFile:
+def blob(number: int, size: int, algorithm: str, seed: bytes) -> ManifestBlob:
     part_size = parts.part_size(size)
     pieces = []
     for part in range(parts.part_count(size, part_size)):
@@ -30,7 +33,30 @@ def file(number: int, path: str, size: int, algorithm: str, seed: bytes) -> Mani
         hasher.update(seed + bytes([part % 256]))
         pieces.append(FilePart(hasher.digest(), part * 7919 % 2**32))
     digest = digests.of_parts(algorithm, [piece.digest for piece in pieces])
-    return ManifestFile(number, path, size, algorithm, part_size, digest, len(path), tuple(pieces))
+    return ManifestBlob(number, size, algorithm, part_size, digest, len(seed), tuple(pieces))
+
+
+Known = tuple[str, int, str, bytes, bool]
+"""Path, size, digest's name and seed of a file, and whether it is in a pack."""
+
+
+def contents(entries: list[Known]) -> dict[str, Any]:
+    """Return files and blobs for a manifest; the packs have two files at most."""
+    files, blobs = [], []
+    waiting: list[tuple[int, str, int, bytes]] = []
+    for number, (path, size, algorithm, seed, packed) in enumerate(entries):
+        if packed and size:
+            waiting.append((number, path, size, sha256(seed).digest()))
+            continue
+        blobs.append(blob(number, size, algorithm, seed))
+        files.append(ManifestFile(number, path, size, blobs[-1].digest, blobs[-1].crc32, number))
+    for at in range(0, len(waiting), 2):
+        pack, start = len(entries) + at // 2, 3
+        for number, path, size, digest in waiting[at : at + 2]:
+            files.append(ManifestFile(number, path, size, digest, number, pack, start))
+            start += size
+        blobs.append(blob(pack, start, "blake3", b"pack"))
+    return {"files": tuple(sorted(files)), "blobs": tuple(blobs)}
 
 
 def good(path: str) -> bool:
@@ -44,13 +70,25 @@ def good(path: str) -> bool:
 text = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200)
 people = st.builds(Recipient, st.uuids(), text.filter(len), text, st.uuids())
 files = st.lists(
-    st.tuples(text.filter(good), st.integers(0, 40 * MIB), st.sampled_from(sorted(digests.ALGORITHMS)), st.binary()),
+    st.tuples(
+        text.filter(good),
+        st.integers(0, 40 * MIB),
+        st.sampled_from(sorted(digests.ALGORITHMS)),
+        st.binary(),
+        st.booleans(),
+    ),
     min_size=1,
     max_size=5,
     unique_by=lambda entry: entry[0],
-).map(lambda entries: tuple(file(number, *entry) for number, entry in enumerate(entries)))
+).map(contents)
+
+
+def a_manifest(files: dict[str, Any], **others: Any) -> Manifest:
+    return Manifest(**files, **others)
+
+
 whole = st.builds(
-    Manifest,
+    a_manifest,
     package=st.uuids(),
     title=text.filter(len),
     note=text,
@@ -94,7 +132,14 @@ def sample() -> Manifest:
         sender=Sender(UUID(int=2), "alice", "Alice", "alice@example.com"),
         recipients=(Recipient(UUID(int=3), "bob", "Bob", UUID(int=4)),),
         created=datetime(2026, 1, 2, tzinfo=UTC),
-        files=(file(0, "a/b.mov", 17 * MIB, "blake3", b"x"), file(1, "empty", 0, "blake3", b"")),
+        **contents(
+            [
+                ("a/b.mov", 17 * MIB, "blake3", b"x", False),
+                ("small", 10, "blake3", b"y", True),
+                ("empty", 0, "blake3", b"", False),
+                ("also small", 20, "blake3", b"z", True),
+            ]
+        ),
     )
 
 
@@ -147,7 +192,9 @@ def test_nothing_may_be_missing(place):
         (lambda files: files[0].update(parts=files[0]["parts"][:-4] + "AAAA"), None),
         (lambda files: files[0].update(parts="!"), "base64"),
         (lambda files: files[0].update(crc32=2**32), "whole number"),
-        (lambda files: files.clear(), "no file"),
+        (lambda files: files[0].update(number=4), "whole number"),
+        (lambda files: files[0].update(number=1), "one after another"),
+        (lambda files: files.pop(), "one after another"),
         (lambda files: files.extend({} for _ in range(50_001)), "more than 50000"),
     ],
 )
@@ -156,10 +203,50 @@ def test_a_file_that_does_not_hold_together_is_refused(change, words):
     change(broken["files"])
     data = zlib.compress(json.dumps(broken).encode())
     if words is None:  # the last CRC of a part may be anything; the store compares it
-        assert manifest.loads(data).files[0].parts[-1].crc32 != sample().files[0].parts[-1].crc32
+        assert manifest.loads(data).blobs[0].parts[-1].crc32 != sample().blobs[0].parts[-1].crc32
         return
     with pytest.raises(ManifestError, match=words):
         manifest.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda pack: pack["files"].clear(), "holds no file"),
+        (lambda pack: pack["files"].pop(), "a digest for each"),
+        (lambda pack: pack.update(digests=""), "a digest for each"),
+        (lambda pack: pack["files"][0].pop(), "not described"),
+        (lambda pack: pack["files"].append(None), "not described"),
+        (lambda pack: set_member(pack, 0, True), "not described"),
+        (lambda pack: set_member(pack, 0, 0), "one after another"),
+        (lambda pack: set_member(pack, 0, -1), "one after another"),
+        (lambda pack: set_member(pack, 1, "../x"), "leads out"),
+        (lambda pack: set_member(pack, 1, "empty"), "twice"),
+        (lambda pack: set_member(pack, 1, "a\u202eb"), "hidden character"),
+        (lambda pack: set_member(pack, 2, -1), "beyond its pack"),
+        (lambda pack: set_member(pack, 2, 24), "beyond its pack"),
+        (lambda pack: set_member(pack, 3, 0), "beyond its pack"),
+        (lambda pack: set_member(pack, 3, 2**63), "beyond its pack"),
+        (lambda pack: set_member(pack, 4, 2**32), "CRC-32"),
+        (lambda pack: pack.update(size=0), "does not fit"),
+        (lambda pack: pack.update(digest="AAAA"), "not the digest of its parts"),
+    ],
+)
+def test_a_pack_that_does_not_hold_together_is_refused(change, words):
+    broken = document()
+    change(broken["packs"][0])
+    with pytest.raises(ManifestError, match=words):
+        manifest.loads(zlib.compress(json.dumps(broken).encode()))
+
+
+def set_member(pack: dict[str, Any], place: int, value: object) -> None:
+    pack["files"][0][place] = value
+
+
+def test_a_manifest_without_files_is_refused():
+    broken = document() | {"files": [], "packs": []}
+    with pytest.raises(ManifestError, match="no file"):
+        manifest.loads(zlib.compress(json.dumps(broken).encode()))
 
 
 def test_a_small_stream_that_grows_without_end_is_stopped():
@@ -206,7 +293,7 @@ def test_the_manifest_of_a_package_tells_all_of_it(draft, alice, bob, tokyo):
     assert manifest.loads(manifest.dumps(made)) == made
     assert (made.package, made.title, made.note, made.sender.id) == (package.pk, "T", "N", alice.pk)
     assert {(person.id, person.home) for person in made.recipients} == {(alice.pk, alice.home_id), (bob.pk, tokyo.pk)}
-    assert [(entry.path, entry.size, len(entry.parts)) for entry in made.files] == [
+    assert [(made.files[one.number].path, one.size, len(one.parts)) for one in made.blobs] == [
         ("a/b.mov", 17 * MIB, 2),
         ("empty", 0, 0),
     ]
@@ -214,7 +301,7 @@ def test_the_manifest_of_a_package_tells_all_of_it(draft, alice, bob, tokyo):
 
 def test_the_manifest_of_many_files_takes_few_queries(draft, django_assert_max_num_queries):
     package = upload(draft(files=tuple((f"{number}", 1) for number in range(30))))
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         assert len(manifests.of(package).files) == 30
 
 
@@ -224,5 +311,5 @@ def test_a_package_that_is_uploading_has_no_manifest_yet(draft):
 
 
 def test_mixed_digests_in_one_package_are_told_apart():
-    mixed = replace(sample(), files=(file(0, "a", 5, "blake3", b""), file(1, "b", 5, "sha256", b"")))
-    assert [entry.algorithm for entry in manifest.loads(manifest.dumps(mixed)).files] == ["blake3", "sha256"]
+    mixed = replace(sample(), **contents([("a", 5, "blake3", b"", False), ("b", 5, "sha256", b"", False)]))
+    assert [entry.algorithm for entry in manifest.loads(manifest.dumps(mixed)).blobs] == ["blake3", "sha256"]

@@ -30,7 +30,8 @@ from posthouse.cluster.models import Server
 from posthouse.cluster.signatures import Caller
 from posthouse.cluster.transport import Place, Reply
 from posthouse.lib.ids import uuid7
-from posthouse.packages.manifest import FilePart, Manifest, ManifestFile, Recipient, Sender
+from posthouse.packages.manifest import Manifest, Recipient, Sender
+from posthouse.packages.manifest_files import FilePart, ManifestBlob, ManifestFile
 from posthouse.packages.models import File, Package
 from posthouse.relays import asgi, wire
 from posthouse.relays.far import FarServer
@@ -66,15 +67,14 @@ def contents_of(*sizes: int) -> list[bytes]:
 
 def describe(contents: list[bytes], sender: User, *recipients: User) -> Manifest:
     """Return the manifest of a package with these files."""
-    files = []
+    blobs = []
     for number, data in enumerate(contents):
         size = parts.part_size(len(data))
         pieces = [data[at : at + size] for at in range(0, len(data), size)]
         known = tuple(FilePart(digest(piece), zlib.crc32(piece)) for piece in pieces)
-        files.append(
-            ManifestFile(
+        blobs.append(
+            ManifestBlob(
                 number=number,
-                path=f"rushes/take {number}.mov",
                 size=len(data),
                 algorithm="blake3",
                 part_size=size,
@@ -90,7 +90,11 @@ def describe(contents: list[bytes], sender: User, *recipients: User) -> Manifest
         sender=Sender(sender.pk, sender.login, sender.name, sender.email),
         recipients=tuple(Recipient(user.pk, user.login, user.name, user.home_id) for user in recipients),
         created=timezone.now(),
-        files=tuple(files),
+        files=tuple(
+            ManifestFile(blob.number, f"rushes/take {blob.number}.mov", blob.size, blob.digest, blob.crc32, blob.number)
+            for blob in blobs
+        ),
+        blobs=tuple(blobs),
     )
 
 

@@ -66,7 +66,7 @@ class FakeFar:
 
     def manifest(self, data: bytes) -> Standing:
         self._step("manifest")
-        self.sizes = [file.size for file in manifests.loads(data).files]
+        self.sizes = [blob.size for blob in manifests.loads(data).blobs]
         self.state = wire.ARRIVING
         return self._standing()
 

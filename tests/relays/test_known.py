@@ -161,6 +161,6 @@ def test_a_file_of_which_somebody_sends_a_part_already_is_not_linked(tokyo_sends
     twin = Blob.objects.get(size=SIZES[0])
     blob = blobs.create(SIZES[0])
     lock = intake.lock_part(blob, 1)
-    assert not known._adopt(Arrival.objects.get(), first.manifest.files[0], blob, twin)
+    assert not known._adopt(Arrival.objects.get(), first.manifest.blobs[0], blob, twin)
     os.close(lock)
     assert blobs.local().length(blob.pk) == 0

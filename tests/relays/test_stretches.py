@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from posthouse.accounts.models import User
 from posthouse.cluster.errors import CallError, Refusal
 from posthouse.cluster.signatures import Caller
-from posthouse.packages.manifest import FilePart, ManifestFile
+from posthouse.packages.manifest_files import FilePart, ManifestBlob
 from posthouse.relays import adapt, arrived, receiver, wire
 from posthouse.relays.adapt import Adapter
 from posthouse.relays.arrived import Place
@@ -42,8 +42,8 @@ class Files:
 
     def __init__(self, *sizes: int) -> None:
         none = FilePart(b"", 0)
-        self.files = tuple(
-            ManifestFile(number, str(number), size, "blake3", PART, b"", 0, (none,) * -(-size // PART))
+        self.blobs = tuple(
+            ManifestBlob(number, size, "blake3", PART, b"", 0, (none,) * -(-size // PART))
             for number, size in enumerate(sizes)
         )
 
@@ -163,7 +163,7 @@ def cutting(tokyo: Tokyo, monkeypatch: pytest.MonkeyPatch) -> Tokyo:
 def is_whole(tokyo: Tokyo) -> None:
     assert arrived_bytes(tokyo.manifest.package) == tokyo.contents
     assert not ArrivedStretch.objects.exists()
-    assert Part.objects.count() == sum(len(file.parts) for file in tokyo.manifest.files)
+    assert Part.objects.count() == sum(len(file.parts) for file in tokyo.manifest.blobs)
 
 
 def test_a_package_arrives_whole_in_stretches(tokyo_sends: Send, line: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,9 +102,9 @@ def read(members: Reader) -> tuple[tuple[ManifestFile, ...], tuple[ManifestBlob,
 
 def _members(pack: Reader) -> list[list[Any]]:
     """Return what is said of the files in a pack, each with values of the right types. Raises ManifestError."""
-    found = pack.members.get("files")
-    if not isinstance(found, list) or not found:
-        raise ManifestError("A pack in the manifest holds no files.")
+    found = pack.rows("files", limits.FILES)
+    if not found:
+        raise ManifestError("A pack in the manifest holds no file.")
     for entry in found:
         if not isinstance(entry, list) or [type(value) for value in entry] != _TYPES:
             raise ManifestError("A file of a pack in the manifest is not described as it should be.")

@@ -11,7 +11,7 @@ from django.db.models import Q
 from posthouse.cluster.models import Server
 from posthouse.packages.manifest import Manifest, Outside, Recipient, Sender
 from posthouse.packages.manifest_files import FilePart, ManifestBlob, ManifestFile
-from posthouse.packages.models import File, Package
+from posthouse.packages.models import Package
 from posthouse.store.models import Blob, Part
 
 BATCH = 500
@@ -66,17 +66,15 @@ def blobs(package: Package) -> dict[int, Blob]:
 
     Raises ValueError when a file has none.
     """
-    alone = package.files.filter(start=None).order_by("number").select_related("blob").only("number", "blob")
-    found = {file.number: _there(file) for file in alone.iterator()}
-    inside = package.files.filter(start__isnull=False).order_by().values("blob")
-    packs = Blob.objects.filter(pk__in=inside).order_by("pk")
+    alone, inside = (package.files.filter(start__isnull=whole).order_by("number") for whole in (True, False))
+    known = {blob.pk: blob for blob in Blob.objects.filter(pk__in=alone.order_by().values("blob")).iterator()}
+    found = {}
+    for number, blob_id in alone.values_list("number", "blob_id").iterator():
+        if blob_id is None:
+            raise ValueError(f"file {number} of package {package.pk} has no contents")
+        found[number] = known[blob_id]
+    packs = Blob.objects.filter(pk__in=inside.order_by().values("blob")).order_by("pk")
     return found | dict(enumerate(packs, package.file_count))
-
-
-def _there(file: File) -> Blob:
-    if file.blob is None:
-        raise ValueError(f"file {file.pk} has no contents")
-    return file.blob
 
 
 def _files(package: Package, known: Mapping[int, Blob]) -> Iterator[ManifestFile]:

@@ -71,12 +71,16 @@ class Reader:
         return Reader(self._take(key), key)
 
     def list(self, key: str, most: int) -> list[Reader]:
+        return [Reader(entry, key) for entry in self.rows(key, most)]
+
+    def rows(self, key: str, most: int) -> list[Any]:
+        """Return a list whose entries the caller checks."""
         value = self._take(key)
         if not isinstance(value, list):
             self._refuse(key, "is not a list")
         if len(value) > most:
             self._refuse(key, f"has more than {most} entries")
-        return [Reader(entry, key) for entry in value]
+        return value
 
     def integer(self, key: str, most: int = 2**63 - 1) -> int:
         value = self._take(key)

@@ -76,12 +76,13 @@ class Pack:
     def reserve(self, size: int) -> int | None:
         """Return where so many bytes may be put, until `let_go`; None when the pack takes no more."""
         with self._lock:
-            idle = time.monotonic() - self._used > IDLE_SECONDS
-            if self._ended or idle or (self._end and self._end + size > parts.PART):
+            if self._ended or time.monotonic() - self._used > IDLE_SECONDS:
                 return None
             self._used = time.monotonic()
             self._busy += 1
             start, self._end = self._end, self._end + size
+            # While another one is sure to fit, so that whoever is in it last finds it over, and seals it.
+            self._ended = self._end + MOST > parts.PART
             return start
 
     def put(self, data: bytes, start: int) -> Spot:

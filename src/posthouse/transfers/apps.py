@@ -12,10 +12,10 @@ class TransfersConfig(AppConfig):
     label = "transfers"
 
     def ready(self) -> None:
-        """Register the periodic work, and answer packages that are given up."""
+        """Register the periodic work, and answer packages that end or are given up."""
         from posthouse.jobs.worker import register_periodic
         from posthouse.packages import incoming
-        from posthouse.packages.signals import package_given_up
+        from posthouse.packages.signals import package_ended, package_given_up
         from posthouse.store.litter import Sweep
         from posthouse.transfers import arriving, expiry
 
@@ -24,4 +24,5 @@ class TransfersConfig(AppConfig):
         # A folder of the store each minute: all of it in a few hours, and nobody notices.
         register_periodic("remove files that no record knows", 60, Sweep().step)
         incoming.register(arriving.blobs)
+        package_ended.connect(expiry.package_ended, dispatch_uid="transfers.package_ended")
         package_given_up.connect(expiry.package_given_up, dispatch_uid="transfers.package_given_up")

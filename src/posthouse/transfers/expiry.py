@@ -19,13 +19,16 @@ from posthouse.transfers.models import Upload
 
 BATCH = 50
 """Uploads removed in one turn: each in a transaction of its own, so that nobody waits long for the database."""
+ARRIVED = 5000
 SECONDS = 300.0
 """Time between two turns."""
 
 
 def remove_expired() -> int:
     """Remove uploads that made no progress for too long, with the bytes that came; return how many."""
-    removed = 0
+    # What has arrived has no bytes to be removed; there may be tens of thousands.
+    arrived = Upload.objects.filter(expires_at__lte=timezone.now(), file__blob__isnull=False).order_by("expires_at")
+    removed = Upload.objects.filter(pk__in=list(arrived.values_list("pk", flat=True)[:ARRIVED])).delete()[0]
     for upload in Upload.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:BATCH]:
         removed += _remove_if_expired(upload)
     return removed
@@ -64,6 +67,11 @@ def package_given_up(package: Package, **_: Any) -> None:
     files.update(blob=None, start=None)
     for blob in Blob.objects.filter(id__in=came):
         blobs.delete(blob)
+
+
+def package_ended(package: Package, **_: Any) -> None:
+    """Forget the uploads of a package that has ended: they would keep its bytes from being given up."""
+    Upload.objects.filter(file__package=package).delete()
 
 
 def _remove_if_expired(upload: Upload) -> bool:

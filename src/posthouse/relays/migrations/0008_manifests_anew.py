@@ -1,14 +1,11 @@
 """Manifests are written otherwise now: packages that are arriving get theirs once more, and keep what is here of them."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from django.db import migrations
 
 
-def ask_again(apps: Any, schema_editor: Any) -> None:
-    apps.get_model("relays", "Arrival").objects.filter(state="arriving").update(state="offered", manifest=b"")
+def ask_again(apps, schema_editor):
+    arrivals = apps.get_model("relays", "Arrival").objects.using(schema_editor.connection.alias)
+    arrivals.filter(state="arriving").update(state="offered", manifest=b"")
 
 
 class Migration(migrations.Migration):
