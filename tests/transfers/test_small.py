@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 
-from posthouse.packages import ending, lifecycle, rights
+from posthouse.packages import ending, lifecycle, manifest, manifests, rights
 from posthouse.packages.models import File, Package
 from posthouse.store import blobs, digests, disk, packs, parts
 from posthouse.store.errors import StoreBroken
@@ -202,6 +202,20 @@ def test_a_store_without_room_says_so(make_package, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Refused, match="no room") as refused:
         send(package, 0, b"first")
     assert refused.value.status == 507
+
+
+def test_its_manifest_tells_of_the_pack(make_package) -> None:
+    package = make_package(*((str(number), number) for number in range(5)))
+    for number in range(1, 5):
+        send(package, number, bytes(number))
+    package.refresh_from_db()
+    made = manifests.of(package)
+    assert manifest.loads(manifest.dumps(made)) == made
+    assert [(file.size, file.blob, file.start) for file in made.files] == [
+        (0, 0, None),
+        *((number, 5, sum(range(number))) for number in range(1, 5)),
+    ]
+    assert [(blob.number, blob.size) for blob in made.blobs] == [(0, 0), (5, 10)]
 
 
 def test_when_a_package_ends_its_pack_goes(make_package) -> None:

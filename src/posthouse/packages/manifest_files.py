@@ -100,7 +100,7 @@ def read(members: Reader) -> tuple[tuple[ManifestFile, ...], tuple[ManifestBlob,
     return tuple(files), tuple(blobs)
 
 
-def _members(pack: Reader) -> list[list[Any]]:
+def _members(pack: Reader) -> Sequence[list[Any]]:
     """Return what is said of the files in a pack, each with values of the right types. Raises ManifestError."""
     found = pack.rows("files", limits.FILES)
     if not found:
@@ -111,7 +111,7 @@ def _members(pack: Reader) -> list[list[Any]]:
     return found
 
 
-def _packed(pack: Reader, members: list[list[Any]], blob: ManifestBlob) -> Iterator[ManifestFile]:
+def _packed(pack: Reader, members: Sequence[list[Any]], blob: ManifestBlob) -> Iterator[ManifestFile]:
     """Yield the files in a pack. Raises ManifestError."""
     known = pack.bytes("digests")
     if len(known) != DIGEST_LENGTH * len(members):

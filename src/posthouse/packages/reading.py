@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
@@ -73,7 +73,7 @@ class Reader:
     def list(self, key: str, most: int) -> list[Reader]:
         return [Reader(entry, key) for entry in self.rows(key, most)]
 
-    def rows(self, key: str, most: int) -> list[Any]:
+    def rows(self, key: str, most: int) -> Sequence[Any]:
         """Return a list whose entries the caller checks."""
         value = self._take(key)
         if not isinstance(value, list):

@@ -74,6 +74,9 @@ def bounded(texts: Iterable[str], room: int) -> tuple[list[str], int]:
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
     """Yield runs of letters and digits, and whether each is of a script without spaces."""
+    if text.isascii():
+        yield from ((run, False) for run in _RUN.findall(text.lower()))
+        return
     apart = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(character for character in apart if unicodedata.category(character) != "Mn")
     for run in _RUN.findall(unicodedata.normalize("NFC", bare).casefold()):
