@@ -25,7 +25,7 @@ class FakeStream:
     """A connection without a network."""
 
     def __init__(self, trip: float) -> None:
-        self.trip = trip
+        self.trip = self.least_trip = trip
         self.load = 0
         self.usable = True
         self.acknowledged = 0
@@ -37,7 +37,7 @@ class FakeStream:
         self._lock = threading.Lock()
 
     def facts(self) -> Facts:
-        return Facts(self.trip, self.acknowledged, waiting=False)
+        return Facts(self.trip, self.least_trip, self.acknowledged, waiting=False)
 
     def gone(self) -> bool:
         if self.hung_up and self.load == 0:

@@ -126,6 +126,15 @@ def test_nothing_is_learned_from_a_time_in_which_the_line_was_not_the_limit() ->
     assert adapter.observe(43, 9e6, held_back=True).streams == 8  # type: ignore[union-attr]
 
 
+def test_where_bytes_wait_in_front_of_the_line_no_more_streams_are_tried() -> None:
+    adapter = Adapter(0.1)
+    for second in range(0, 60, 3):
+        assert adapter.observe(second, 1e6, held_back=False, queued=True) is None
+    assert adapter.observe(60, 1e6, held_back=False).streams == 12  # type: ignore[union-attr]
+    assert adapter.observe(63, 2e6, held_back=False, queued=True) is None, "they are kept, and that is enough"
+    assert adapter.streams == 12
+
+
 def test_a_pause_ends_a_trial_and_what_came_before_it_counts_no_more() -> None:
     adapter = Adapter(0.1)
     adapter.observe(0, 1e6, held_back=False)

@@ -66,7 +66,9 @@ class Facts:
     """What the kernel knows of a connection."""
 
     trip: float
-    """Round trip, seconds."""
+    """Round trip of late, seconds."""
+    least_trip: float
+    """The shortest one of the last minutes, seconds: that of the line with nothing in its queues."""
     acknowledged: int
     """Bytes, from the beginning."""
     waiting: bool
@@ -123,8 +125,8 @@ def facts(plain: socket.socket) -> Facts:
     unacked = struct.unpack_from("I", told, 24)[0]
     trip = struct.unpack_from("I", told, 68)[0]
     acknowledged = struct.unpack_from("Q", told, 120)[0]
-    unsent = struct.unpack_from("I", told, 144)[0]
-    return Facts(trip / 1e6, acknowledged, bool(unacked or unsent))
+    unsent, least_trip = struct.unpack_from("II", told, 144)
+    return Facts(trip / 1e6, least_trip / 1e6, acknowledged, bool(unacked or unsent))
 
 
 def keep_little_unsent(plain: socket.socket) -> None:

@@ -21,6 +21,8 @@ FEWEST = min(streams for _, streams in START)
 """Streams to begin with in any case, before the round trip is known."""
 GAIN = 1.12
 """What more streams must bring to be kept: the rate of a lossy line is never quite the same for two moments."""
+QUEUED = 1.25
+"""A round trip that takes so many times the shortest one has waited in a queue."""
 SETTLED = 1.15
 """While the rate grows by more than this from look to look, it grows by itself, and nothing is tried."""
 PATIENCE_SECONDS = 20.0
@@ -65,11 +67,12 @@ class Adapter:
         self._next_trial = 0.0
         self._patience = PATIENCE_SECONDS
 
-    def observe(self, now: float, rate: float, *, held_back: bool) -> Change | None:
+    def observe(self, now: float, rate: float, *, held_back: bool, queued: bool = False) -> Change | None:
         """Take what was delivered per second since the last look, and return a change, if there shall be one.
 
         `held_back` says that the line was not what limited it: the bandwidth that was set was, or there was too little
-        to send. Nothing can be learned from such a time.
+        to send. Nothing can be learned from such a time. `queued` says that what is sent waits in front of the line,
+        which is full then: more streams would only have more wait, and lose more.
         """
         last, self._last = self._last, rate
         if self.near:
@@ -77,12 +80,13 @@ class Adapter:
         if held_back:
             return self._give_up_trial(now, "the line is not what limits it") if self._before else None
         if self._before is None:
-            return self._try_more(rate) if now >= self._next_trial and rate < last * SETTLED else None
+            due = now >= self._next_trial and not queued
+            return self._try_more(rate) if due and rate < last * SETTLED else None
         streams, before = self._before
         if rate >= before * GAIN:
             self._before = None
             self._patience = PATIENCE_SECONDS
-            return self._try_more(rate)
+            return None if queued else self._try_more(rate)
         return self._give_up_trial(now, f"{self.streams} brought {_mbit(rate)}, {streams} had brought {_mbit(before)}")
 
     def pause(self) -> None:

@@ -149,7 +149,8 @@ class Lines:
             adapter, now = self._adapter, time.monotonic()
             if adapter is None or not self._streams:
                 return
-            trip = max(stream.facts().trip for stream in self._streams)
+            facts = [stream.facts() for stream in self._streams]
+            trip = max(one.trip for one in facts)
             seconds = now - self._looked_at
             if seconds < (adapt.interval(trip) if self._rate else adapt.first_look(trip)):
                 return
@@ -159,7 +160,8 @@ class Lines:
             held_back = self._held > seconds * 0.2 or idle or self._opening > 0
             first = self._rate is None
             self._looked_at, self._looked_bytes, self._held, self._rate = now, delivered, 0.0, rate
-            change = None if first else adapter.observe(now, rate, held_back=held_back)
+            queued = 2 * sum(one.trip > adapt.QUEUED * one.least_trip for one in facts) > len(facts)
+            change = None if first else adapter.observe(now, rate, held_back=held_back, queued=queued)
         if change:
             log.info("streams", server=self.name, streams=change.streams, because=change.because)
         self._fit()
