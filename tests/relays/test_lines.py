@@ -14,7 +14,7 @@ from posthouse.cluster.sockets import Facts
 from posthouse.cluster.streams import NoAnswer, StreamBroken, TooLong
 from posthouse.cluster.transport import Place
 from posthouse.relays import adapt, lines
-from posthouse.relays.lines import BEGIN, DEPTH, FIRST, LEAST, WHOLE, Lines
+from posthouse.relays.lines import BEGIN, DEPTH, FIRST, LAST_DEPTH, LEAST, WHOLE, Lines
 from posthouse.relays.valve import Valve, Valves
 
 PLACE, OTHER = Place("a.example.com", 443), Place("b.example.com", 443)
@@ -128,6 +128,39 @@ def test_a_call_goes_by_the_stream_that_has_least_to_do(far: Lines, network: Net
         for stream in network.opened:
             stream.go_on.set()
         assert all(one.result().status == 200 for one in [*calls, late])
+
+
+def test_at_the_end_less_is_queued_on_each_stream(far: Lines, network: Network) -> None:
+    settle(far, network)
+    far._rate = 80e6
+    far.stretch(1000)
+    for stream in network.opened:
+        stream.go_on.clear()
+        stream.carried.clear()
+    with ThreadPoolExecutor(32) as pool:
+        calls = [pool.submit(call, far) for _ in range(DEPTH * len(network.opened))]
+        with far._changed:
+            far._changed.wait_for(lambda: all(stream.load == LAST_DEPTH for stream in network.opened), 5)
+        assert {stream.load for stream in network.opened} == {LAST_DEPTH}
+        for stream in network.opened:
+            stream.go_on.set()
+        assert all(one.result().status == 200 for one in calls)
+
+
+def test_on_a_line_that_is_full_no_more_streams_are_tried(
+    far: Lines, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(far, network)
+    for stream in network.opened:
+        stream.least_trip = stream.trip / 2
+    monkeypatch.setattr(adapt, "interval", lambda _: 0.0)
+    monkeypatch.setattr(adapt, "first_look", lambda _: 0.0)
+    monkeypatch.setattr(far, "_calls", 100)
+    for _ in range(20):
+        for stream in network.opened:
+            stream.acknowledged += 1_000_000
+        far.look()
+    assert len(network.opened) == adapt.start(TRIP)
 
 
 @pytest.mark.parametrize(

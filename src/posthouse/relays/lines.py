@@ -25,6 +25,8 @@ from posthouse.relays.adapt import Adapter
 
 DEPTH = 3
 """Calls under way on one stream: one that is sent, one that waits for its answer, one that is got ready."""
+LAST_DEPTH = 2
+"""The same at the end: what is queued on a slow stream cannot go by a faster one any more."""
 FIRST = 8
 """Calls that are made at once before anything is known of the line."""
 STRETCH_SECONDS, LAST_SECONDS = 1.0, 0.15
@@ -113,6 +115,7 @@ class Lines:
         self._looked_bytes = 0
         self._rate: float | None = None
         self._calls = 0
+        self._depth = DEPTH
 
     # What a relay asks
 
@@ -129,6 +132,7 @@ class Lines:
             streams = max(1, len(self._streams))
             near = self._adapter is not None and self._adapter.near
             known = int(self._rate / streams * STRETCH_SECONDS) if self._rate else BEGIN
+            self._depth = DEPTH if left > DEPTH * streams * known else LAST_DEPTH
         if near and (self.gate is None or self.gate.free):
             return WHOLE
         # The last calls are small, so that all streams end at about the same time. They are not so small that calls and
@@ -218,7 +222,7 @@ class Lines:
             self._turn_to(place)
             while True:
                 self._drop_dead()
-                free = [stream for stream in self._wanted() if stream.load < DEPTH]
+                free = [stream for stream in self._wanted() if stream.load < self._depth]
                 if free:
                     stream = min(free, key=lambda one: one.load)
                     self._calls += 1
