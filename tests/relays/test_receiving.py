@@ -19,7 +19,7 @@ from posthouse.cluster.signatures import Caller
 from posthouse.lib.ids import uuid7
 from posthouse.packages import manifest as manifests
 from posthouse.packages.models import Package
-from posthouse.relays import intake, receiver, wire
+from posthouse.relays import fences, intake, receiver, wire
 from posthouse.relays.models import Arrival, ArrivalFile
 from posthouse.store import blobs, disk
 from posthouse.store.errors import DigestMismatch, StoreFull
@@ -83,7 +83,7 @@ def test_another_server_cannot_bring_a_package_under_an_id_that_is_taken(
 
 
 def test_a_sender_that_was_overtaken_is_refused(arriving: Tokyo, caller: MakeCaller) -> None:
-    receiver.enter(caller(fence=3), arriving.relay)
+    fences.enter(caller(fence=3), arriving.relay)
     old = caller(fence=2, data=first(arriving))
     for act in (
         lambda: receiver.offer(old, arriving.relay, arriving.manifest.package),
@@ -101,7 +101,7 @@ def test_a_part_of_a_sender_that_is_overtaken_while_it_sends_is_not_recorded(
 ) -> None:
     part = intake.begin(caller(fence=1, data=first(arriving)), arriving.relay, 0, 0, PART)
     part.write(first(arriving))
-    receiver.enter(caller(fence=2), arriving.relay)
+    fences.enter(caller(fence=2), arriving.relay)
     with pytest.raises(Refusal) as refused:
         part.finish()
     part.close()

@@ -12,7 +12,7 @@ from posthouse.accounts.models import User
 from posthouse.cluster.errors import CallError, Refusal
 from posthouse.cluster.signatures import Caller
 from posthouse.packages.manifest_files import FilePart, ManifestBlob
-from posthouse.relays import adapt, arrived, receiver, wire
+from posthouse.relays import adapt, arrived, fences, receiver, wire
 from posthouse.relays.adapt import Adapter
 from posthouse.relays.arrived import Place
 from posthouse.relays.lines import Steady
@@ -300,7 +300,7 @@ def test_a_sender_that_was_overtaken_records_nothing(arriving: Tokyo, caller: Ma
     late = arrived.begin(caller(data=b"x" * 10), arriving.relay, Place(0, 0, 0, 10), b"")
     assert late is not None
     late.write(b"x" * 10)
-    receiver.enter(caller(2), arriving.relay)
+    fences.enter(caller(2), arriving.relay)
     with pytest.raises(Refusal) as caught:
         late.finish()
     late.close()

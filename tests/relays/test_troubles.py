@@ -29,7 +29,7 @@ from posthouse.cluster.errors import (
 )
 from posthouse.cluster.models import Server
 from posthouse.cluster.transport import Reply
-from posthouse.relays import receiver, troubles
+from posthouse.relays import fences, troubles
 from posthouse.relays.troubles import TABLE
 from posthouse.store import blobs, errors
 from tests.relays.conftest import PART, Tokyo, Wire
@@ -77,14 +77,14 @@ def test_a_clock_that_is_an_hour_off(tokyo_sends: Send, monkeypatch: pytest.Monk
 
 def test_another_version(tokyo_sends: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     tokyo = tokyo_sends(PART)
-    real = receiver.require_same_version
+    real = fences.require_same_version
 
     def older(caller: object) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(posthouse, "__version__", "0.0.1")
             real(caller)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(receiver, "require_same_version", older)
+    monkeypatch.setattr(fences, "require_same_version", older)
     as_in_table(trouble_of(tokyo), "version")
 
 

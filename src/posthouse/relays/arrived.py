@@ -14,7 +14,7 @@ from django.db import transaction
 
 from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.signatures import Caller
-from posthouse.relays import intake, receiver
+from posthouse.relays import fences, intake
 from posthouse.relays.models import Arrival, ArrivedStretch
 from posthouse.store import blobs, many, parts
 from posthouse.store.errors import BlobMissing, DigestMismatch
@@ -82,7 +82,7 @@ class StretchIntake:
         self._writer.seal(mine)
         where = self._where
         with transaction.atomic():
-            receiver.progress(self.arrival)  # first: it makes others wait, so that one of two last ones sees the other
+            fences.progress(self.arrival)  # first: it makes others wait, so that one of two last ones sees the other
             ArrivedStretch.objects.bulk_create(
                 [ArrivedStretch(blob=self._blob, part=where.part, start=where.start, end=where.end)],
                 ignore_conflicts=True,
@@ -105,7 +105,7 @@ def begin(caller: Caller, relay: UUID, where: Place, digest: bytes) -> StretchIn
 
     Raises Refusal when they are not of the arrival's, and while another connection is sending some of them.
     """
-    arrival = receiver.enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.state == Arrival.State.COMMITTED:
         return None
     blob = intake.blobs_of(arrival, [where.file])[where.file]
@@ -145,7 +145,7 @@ def settle(arrival: Arrival, blob: Blob, part: int, digest: bytes) -> None:
         with blobs.writer(blob, part, at=length) as whole:  # it reads back what is there
             piece = whole.seal(digest)
         with transaction.atomic():
-            receiver.progress(arrival)
+            fences.progress(arrival)
             many.record({blob.id: [piece]})
             there.delete()
     except (DigestMismatch, BlobMissing):

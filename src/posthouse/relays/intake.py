@@ -10,7 +10,7 @@ from django.db import transaction
 
 from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.signatures import Caller
-from posthouse.relays import receiver, wire
+from posthouse.relays import fences, wire
 from posthouse.relays.models import Arrival, ArrivalFile
 from posthouse.store import blobs, digests, disk, locks, many, parts
 from posthouse.store.errors import BlobMissing, PartBusy
@@ -53,7 +53,7 @@ def begin(caller: Caller, relay: UUID, file: int, number: int, length: int) -> I
 
     Raises Refusal when the part is not one of the arrival's, or while another connection is sending it.
     """
-    arrival = receiver.enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.state == Arrival.State.COMMITTED:
         return None
     blob = blobs_of(arrival, [file])[file]
@@ -79,7 +79,7 @@ def take_bundle(caller: Caller, relay: UUID, bundle: bytes) -> None:
     Nothing is locked here, and nothing need be: what comes late, or twice, has the bytes that are there already. Before
     the manifest that would not be so, for an upload may begin anew with others.
     """
-    arrival = receiver.enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.state == Arrival.State.COMMITTED:
         return
     if arrival.state == Arrival.State.OFFERED:
@@ -122,7 +122,7 @@ def _writer(blob: Blob, part: int) -> PartWriter:
 def record(arrival: Arrival, pieces: dict[UUID, list[Piece]]) -> None:
     """Record parts as safely here. Raises Refusal when the sender was overtaken."""
     with transaction.atomic():
-        receiver.progress(arrival)  # first: a sender that was overtaken while it sent records nothing
+        fences.progress(arrival)  # first: a sender that was overtaken while it sent records nothing
         many.record(pieces)
 
 

@@ -24,6 +24,7 @@ from posthouse.jobs.models import State
 from posthouse.packages.manifest import Manifest
 from posthouse.packages.manifest_files import ManifestBlob
 from posthouse.packages.models import File, Package
+from posthouse.relays import fences
 from posthouse.relays.models import Arrival, Relay
 from posthouse.store import blobs, digests, disk, locks, many, parts
 from posthouse.store.errors import BlobMissing, StoreError
@@ -109,14 +110,12 @@ def _adopt(arrival: Arrival, file: ManifestBlob, blob: Blob, twin: Blob) -> bool
 
 
 def _record(arrival: Arrival, file: ManifestBlob, blob: Blob) -> bool:
-    from posthouse.relays import receiver  # it asks this module
-
     pieces = [
         Piece(number, parts.span(number, file.size, file.part_size)[1], part.digest, part.crc32)
         for number, part in enumerate(file.parts)
     ]
     recorded: dict[UUID, list[Piece]] = {blob.id: pieces}
     with transaction.atomic():
-        receiver.progress(arrival)
+        fences.progress(arrival)
         many.record(recorded)
         return bool(Blob.objects.filter(pk=blob.pk, state=Blob.State.ARRIVING).update(state=Blob.State.COMPLETE))

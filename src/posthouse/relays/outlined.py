@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from posthouse.cluster.errors import Refusal
 from posthouse.cluster.signatures import Caller
-from posthouse.relays import receiver, wire
+from posthouse.relays import fences, receiver, wire
 from posthouse.relays.models import Arrival, ArrivalFile
 from posthouse.relays.wire import Standing
 from posthouse.store import many
@@ -26,10 +26,10 @@ def take(caller: Caller, relay: UUID, data: bytes) -> Standing:
 
     Raises Refusal, StoreError.
     """
-    arrival = receiver.enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.state == Arrival.State.OFFERED and not ArrivalFile.objects.filter(arrival=arrival).exists():
         _make_room(arrival, data)
-        arrival = receiver.enter(caller, relay)
+        arrival = fences.enter(caller, relay)
     if arrival.state == Arrival.State.COMMITTED:
         return Standing(arrival.state)
     return receiver.missing_of(arrival, receiver.blobs_of(arrival))
@@ -49,7 +49,7 @@ def _make_room(arrival: Arrival, data: bytes) -> None:
     try:
         with transaction.atomic():
             receiver.await_blobs(arrival, made)
-            receiver.progress(arrival)
+            fences.progress(arrival)
         taken = True
     except IntegrityError:
         pass  # the same call was here twice at once; the other one has made it

@@ -1,8 +1,7 @@
 """The receiving side of a relay: what each call of the sender does here. It blocks; asgi.py calls it in threads.
 
-Every handler may be called again with the same effect. The sender's fencing number is noted in the arrival, and every
-write names it, so that a sender that was overtaken changes nothing. Nothing is visible before the commit, which makes
-the package and marks the arrival as committed in one transaction.
+Every handler may be called again with the same effect. Nothing is visible before the commit, which makes the package
+and marks the arrival as committed in one transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from posthouse.cluster.errors import Kind, Refusal
-from posthouse.cluster.incoming import require_licence, require_same_version
+from posthouse.cluster.incoming import require_licence
 from posthouse.cluster.signatures import Caller
 from posthouse.lib import rows
 from posthouse.packages import arrivals
@@ -27,7 +26,7 @@ from posthouse.packages.manifest import Manifest
 from posthouse.packages.manifest_files import ManifestBlob
 from posthouse.packages.models import File, Package
 from posthouse.packages.reading import ManifestError
-from posthouse.relays import known, wire
+from posthouse.relays import fences, known, wire
 from posthouse.relays.models import Arrival, ArrivalFile, ArrivedStretch
 from posthouse.relays.wire import Begun, Gap, Standing
 from posthouse.store import crc, many, parts
@@ -44,12 +43,12 @@ log = structlog.get_logger("posthouse.relays")
 def offer(caller: Caller, relay: UUID, package: UUID) -> Standing:
     """Take note of a relay, and return how far it is here. Raises Refusal; without a licence, nothing new begins."""
     require_licence()
-    fence = _fence(caller)
+    fence = fences.number_of(caller)
     # It may have come by another relay, if the sender's database was set back.
     state = State.COMMITTED if package_is_here(package, caller) else State.OFFERED
     with suppress(IntegrityError), transaction.atomic():  # it was offered before
         Arrival(pk=relay, source=caller.server, package_id=package, state=state, fence=fence).save(force_insert=True)
-    arrival = enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.package_id != package:
         raise Refusal(409, "This relay was offered with another package before.")
     return _standing(arrival)
@@ -63,30 +62,9 @@ def package_is_here(package: UUID, caller: Caller) -> bool:
     return origin is not None
 
 
-def enter(caller: Caller, relay: UUID) -> Arrival:
-    """Return the arrival that the caller may work on, and note his fencing number.
-
-    Raises Refusal for another server's arrival, for one that is not known, and for a number that was overtaken.
-    """
-    require_same_version(caller)
-    fence = _fence(caller)
-    arrival = Arrival.objects.filter(pk=relay).first()
-    if arrival is None:
-        raise Refusal(404, "This relay is not known here. It must be offered first.", Kind.TEMPORARY, "unoffered")
-    if arrival.source_id != caller.server.pk:
-        log.warning("relay refused", relay=str(relay), caller=caller.server.name, reason="it is another server's")
-        raise Refusal(403, f"This relay is not one of {caller.server.name}'s.")
-    if fence > arrival.fence:
-        Arrival.objects.filter(pk=relay, fence__lt=fence).update(fence=fence)
-        arrival.refresh_from_db()
-    if fence < arrival.fence:
-        raise _overtaken()
-    return arrival
-
-
 def take_manifest(caller: Caller, relay: UUID, data: bytes) -> Standing:
     """Check the manifest, make room for its files, and return what is missing. Raises Refusal, StoreError."""
-    arrival = enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.state != State.OFFERED:
         return _standing(arrival)
     manifest = _read(data, arrival)
@@ -97,14 +75,14 @@ def take_manifest(caller: Caller, relay: UUID, data: bytes) -> Standing:
     taken = False
     try:
         with transaction.atomic():
-            taken = _advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data)
+            taken = fences.advance(arrival, State.OFFERED, state=State.ARRIVING, manifest=data)
             if taken:
                 Blob.objects.bulk_update(changed, ["algorithm", "digest", "crc32"], batch_size=many.BATCH // 5)
                 await_blobs(arrival, made)
     finally:
         if not taken:
             many.discard(made.values())
-    arrival = enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if taken and not begun and not known.bring(arrival, manifest, made):
         return missing_of(arrival, made)
     return _standing(arrival)
@@ -140,7 +118,7 @@ def _as_outlined(manifest: Manifest, begun: Mapping[int, Blob]) -> list[Blob]:
 
 def commit(caller: Caller, relay: UUID) -> Standing:
     """Make the package, once all of it is here and is what the manifest says; else return what is missing."""
-    arrival = enter(caller, relay)
+    arrival = fences.enter(caller, relay)
     if arrival.state == State.COMMITTED:
         return _standing(arrival)
     if arrival.state == State.OFFERED:
@@ -153,8 +131,8 @@ def commit(caller: Caller, relay: UUID) -> Standing:
         return standing
     try:
         with transaction.atomic():
-            if not _advance(arrival, State.ARRIVING, state=State.COMMITTED, manifest=b""):
-                return _standing(enter(caller, relay))
+            if not fences.advance(arrival, State.ARRIVING, state=State.COMMITTED, manifest=b""):
+                return _standing(fences.enter(caller, relay))
             many.complete(list(blobs.values()))
             ArrivedStretch.objects.filter(blob__in=ArrivalFile.objects.filter(arrival=arrival).values("blob")).delete()
             ArrivalFile.objects.filter(arrival=arrival).delete()
@@ -171,7 +149,7 @@ def commit(caller: Caller, relay: UUID) -> Standing:
 def withdraw(caller: Caller, relay: UUID) -> None:
     """Forget a relay that the sender gave up, and what came of it. A committed one stays."""
     try:
-        arrival = enter(caller, relay)
+        arrival = fences.enter(caller, relay)
     except Refusal as refusal:
         if refusal.status == 404:
             return  # it is forgotten already
@@ -185,7 +163,7 @@ def forget(arrival: Arrival) -> bool:
     """Remove an arrival that was not committed, with its bytes; False when it changed meanwhile."""
     with transaction.atomic():
         # Whoever is about to write a part or to commit finds no arrival any more, and leaves.
-        if not _advance(arrival, arrival.state):
+        if not fences.advance(arrival, arrival.state):
             return False
         ids = list(ArrivalFile.objects.filter(arrival=arrival).values_list("blob_id", flat=True))
         ArrivalFile.objects.filter(arrival=arrival).delete()
@@ -204,29 +182,6 @@ def forget_abandoned() -> int:
         else:
             forgotten += forget(arrival)
     return forgotten
-
-
-def progress(arrival: Arrival) -> None:
-    """Note, in the transaction that records parts, that the arrival goes on. Raises Refusal for an overtaken sender."""
-    rows = Arrival.objects.filter(pk=arrival.pk, state__in=(State.OFFERED, State.ARRIVING), fence=arrival.fence)
-    if not rows.update(updated_at=timezone.now()):
-        raise _overtaken()
-
-
-def _advance(arrival: Arrival, state: str, /, **changes: object) -> bool:
-    """Change an arrival that is in this state and whose sender was not overtaken; False when it is not so."""
-    rows = Arrival.objects.filter(pk=arrival.pk, state=state, fence=arrival.fence)
-    return bool(rows.update(**changes, updated_at=timezone.now()))
-
-
-def _fence(caller: Caller) -> int:
-    if caller.fence is None:
-        raise Refusal(400, "The call carries no fencing number.")
-    return caller.fence
-
-
-def _overtaken() -> Refusal:
-    return Refusal(409, "Another worker of the sending server has taken over this relay.", Kind.TEMPORARY, "fence")
 
 
 def _read(data: bytes, arrival: Arrival) -> Manifest:
