@@ -113,5 +113,8 @@ def test_a_full_disk_is_told_as_that(tmp_path: Path, settings: object, monkeypat
         blob = Blob(id=blobs.uuid7(), size=8 * MIB, part_size=16 * MIB, algorithm="blake3")
         blobs.local().create(blob.pk)
         change(3 * MIB)
-        with blobs.writer(blob, 0, bulk=True) as writer, pytest.raises(StoreFull):
-            writer.write(bytes(8 * MIB))
+        with blobs.writer(blob, 0, bulk=True) as writer:
+            with pytest.raises(StoreFull):
+                writer.write(bytes(8 * MIB))
+            with pytest.raises(ValueError, match="has ended"):
+                writer.seal()

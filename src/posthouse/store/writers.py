@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import zlib
 from types import TracebackType
 from typing import Self
 from uuid import UUID
+
+from isal.isal_zlib import crc32  # that of zlib takes longer than the digest beside it
 
 from posthouse.store import digests, disk, records
 from posthouse.store.direct import Direct
@@ -21,8 +22,8 @@ class PartWriter:
     """Takes the bytes of one part in order, digests them as they come and puts them where they belong.
 
     Made by `posthouse.store.blobs.writer`. It blocks: use it in a thread. One thread may write while another
-    flushes, but not in bulk. After a failed write the part is still good up to `written`, in bulk not even that; after
-    a failed flush, only up to the last one that succeeded, and the writer has ended.
+    flushes, but not in bulk. After a failed write the part is still good up to `written`; after a failed flush, only up
+    to the last one that succeeded, and the writer has ended. In bulk a failed write ends it, too, with nothing good.
     """
 
     def __init__(
@@ -68,12 +69,18 @@ class PartWriter:
         """
         if self.written + sum(map(len, pieces)) > self.length:
             raise ValueError(f"More bytes than part {self.number} has.")
+        descriptor = self._open()
         if self._direct is None:
-            disk.write_at(self._open(), pieces, self._offset + self.written)
+            disk.write_at(descriptor, pieces, self._offset + self.written)
+            self._take(pieces)
         else:
-            self._open()
-            self._direct.write(pieces)
-        self._take(pieces)
+            # The digest first: they have just come, and after a wait for the disk the processor must fetch them anew.
+            self._take(pieces)
+            try:
+                self._direct.write(pieces)
+            except StoreError:
+                self._failed = True  # they count as written, so nothing may be sealed any more
+                raise
 
     def flush(self) -> int:
         """Make durable what was written and return how many bytes of this part are. Raises StoreError."""
@@ -155,5 +162,5 @@ class PartWriter:
     def _take(self, pieces: tuple[bytes, ...]) -> None:
         for piece in pieces:
             self._hasher.update(piece)
-            self._crc32 = zlib.crc32(piece, self._crc32)
+            self._crc32 = crc32(piece, self._crc32)
             self.written += len(piece)
