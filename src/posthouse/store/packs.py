@@ -158,10 +158,12 @@ def record(spot: Spot) -> None:
 def seal(blob_id: UUID, spans: Iterable[Span]) -> None:
     """Complete a pack whose files these are, once each is found to be what came. Doing it again is harmless.
 
+    So is doing it to a pack that has gone meanwhile.
+
     Raises BlobMissing when a file is not what came, and StoreError.
     """
-    blob = Blob.objects.get(pk=blob_id)
-    if blob.state == Blob.State.COMPLETE:
+    blob = Blob.objects.filter(pk=blob_id, state=Blob.State.ARRIVING).first()
+    if blob is None:
         return
     used = list(spans)
     size = max(span.start + span.size for span in used)
