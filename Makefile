@@ -38,7 +38,9 @@ fmt: .venv/.dev ## Lay out the code as the checks want it
 
 # From the command line only: some systems keep a NAME in the environment.
 bench: .venv/.dev ## Measure beside others on this machine (make bench NAME=upload for one figure)
-	@scripts/debian nginx:nginx-light pg_virtualenv:postgresql slapd:slapd ldapsearch:ldap-utils openssl:openssl
+	@scripts/debian nginx:nginx-light pg_virtualenv:postgresql slapd:slapd ldapsearch:ldap-utils openssl:openssl \
+		ip:iproute2 gcc:gcc curl:curl rclone:rclone rsync:rsync /usr/sbin/sshd:openssh-server \
+		globus-gridftp-server:globus-gridftp-server-progs globus-url-copy:globus-gass-copy-progs
 	@$(BIN)/python -m benchmarks $(if $(filter command,$(origin NAME)),$(NAME))
 
 lock: .cache/tools ## Resolve the requirements anew (make lock ARGS=--upgrade for the newest versions)

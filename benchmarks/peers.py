@@ -20,7 +20,9 @@ from typing import Self
 
 from posthouse.lib import processes
 
-NEAR_PORT, FAR_PORT, SSH_PORT = 28443, 28444, 28022
+NEAR_PORT, FAR_PORT, SSH_PORT, GRIDFTP_PORT = 28443, 28444, 28022, 28811
+OPEN = "GridFTP -p 4, not encrypted"
+"""Shown beside, and not among those that are to be reached: it protects nothing of what it carries."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Host:
 
 
 class Peers:
-    """nginx at both hosts and an ssh server at the far one. `near` is where this process is."""
+    """nginx at both hosts, GridFTP at the near and ssh at the far one. `near` is where this process is."""
 
     def __init__(self, folder: Path, near: Host, far: Host) -> None:
         self.root = folder / "peers"
@@ -48,6 +50,7 @@ class Peers:
             self._nginx("near", self.near, NEAR_PORT)
             self._nginx("far", self.far, FAR_PORT)
             self._sshd()
+            self._gridftp()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -77,6 +80,12 @@ class Peers:
             ],
             "scp": ["scp", "-q", *ssh, f"{self.root}/{{}}", there],
             "rsync over ssh": ["rsync", "--whole-file", "-e", " ".join(["ssh", *ssh]), f"{self.root}/{{}}", there],
+            OPEN: [
+                *self.far.within,
+                *("env", f"GLOBUS_HOSTNAME={self.far.address}", "globus-url-copy", "-p", "4"),
+                f"ftp://{self.near.address}:{GRIDFTP_PORT}{self.root}/{{}}",
+                f"file://{self.taken}/{{}}",
+            ],
         }
 
     def bring(self, command: Sequence[str], source: Path) -> float:
@@ -148,6 +157,15 @@ class Peers:
         )
         words = [shutil.which("sshd", path="/usr/sbin") or "sshd", "-D", "-f", str(self.root / "sshd_config")]
         self._start([*self.far.within, *words], self.far.address, SSH_PORT)
+
+    def _gridftp(self) -> None:
+        own = self.root / "gridftp.conf"
+        own.write_text(
+            f"port {GRIDFTP_PORT}\nallow_anonymous 1\nanonymous_user root\nanonymous_group root\nallow_root 1\n"
+            f"data_interface {self.near.address}\ncontrol_interface {self.near.address}\n"
+        )
+        words = ["env", f"GLOBUS_HOSTNAME={self.near.address}", "globus-gridftp-server", "-c", str(own), "-no-detach"]
+        self._start([*self.near.within, *words], self.near.address, GRIDFTP_PORT)
 
     def _start(self, command: Sequence[str], address: str, port: int) -> None:
         parent = os.getpid()
