@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from posthouse.accounts.models import User
@@ -107,6 +109,16 @@ def test_a_part_of_a_sender_that_is_overtaken_while_it_sends_is_not_recorded(
     part.close()
     assert refused.value.status == 409
     assert not Part.objects.exists()
+
+
+def test_for_a_part_the_manifest_is_not_looked_at(arriving: Tokyo, caller: MakeCaller) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        part = intake.begin(caller(fence=1, data=first(arriving)), arriving.relay, 0, 0, PART)
+        part.write(first(arriving))
+        part.finish()
+        part.close()
+    assert Part.objects.count() == 1
+    assert not [query for query in captured if "manifest" in query["sql"]]
 
 
 def test_a_part_is_written_by_one_connection_at_a_time(arriving: Tokyo, caller: MakeCaller) -> None:

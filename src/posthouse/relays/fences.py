@@ -28,7 +28,8 @@ def enter(caller: Caller, relay: UUID) -> Arrival:
     """
     require_same_version(caller)
     fence = number_of(caller)
-    arrival = Arrival.objects.filter(pk=relay).first()
+    # The manifest may be megabytes, and for most calls nobody looks at it.
+    arrival = Arrival.objects.defer("manifest").filter(pk=relay).first()
     if arrival is None:
         raise Refusal(404, "This relay is not known here. It must be offered first.", Kind.TEMPORARY, "unoffered")
     if arrival.source_id != caller.server.pk:
