@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Event
 
 import pytest
 from django.db import connections
@@ -118,6 +119,29 @@ def test_what_is_here_travels_and_the_rest_follows_at_the_end(uploading: Callabl
     assert b"".join(far.got[0, part] for part in range(4)) == upload.data[0]
     assert far.calls.count("part") == 3, "nothing twice; the fourth is small, and came in a bundle"
     assert Package.objects.get().status == "complete"
+
+
+def test_what_comes_meanwhile_goes_beside_what_is_under_way(uploading: Callable[..., Uploading]) -> None:
+    upload = uploading()
+    upload.come(0, 1)
+    early.begin()
+    far = EarlyFar()
+    beside = Event()
+    waited: list[bool] = []
+
+    def sent() -> None:
+        if far.calls.count("part") > 1:
+            beside.set()
+            return
+        upload.come(0, 2)
+        connections.close_all()
+        waited.append(beside.wait(10))
+
+    far.on["part"] = sent
+    sender.run(claim(), far)
+    assert waited == [True]
+    assert set(far.got) == {(0, 1), (0, 2)}
+    assert Relay.objects.get().done == 2 * PART
 
 
 def test_an_upload_that_stands_still_gives_the_place_to_others(uploading: Callable[..., Uploading]) -> None:

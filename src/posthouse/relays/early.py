@@ -7,7 +7,7 @@ spares time: in the end the relay goes the way of all others, and finds that nea
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from uuid import UUID
@@ -47,6 +47,8 @@ SPARED = 500
 
 log = structlog.get_logger("posthouse.relays")
 
+Place = tuple[int, int]
+"""Numbers of a file and of a part of it."""
 Here = Mapping[int, Mapping[int, FilePart]]
 """The parts that are here, by the numbers of the file and of the part."""
 
@@ -134,34 +136,58 @@ class _Course:
         return _span(self.files[file], part) > wire.SMALL
 
     def step(self) -> bool:
-        """Send what has come since the last one; return whether there was anything."""
+        """Send what has come since the last one, and what comes meanwhile; return whether there was anything."""
         blobs = incoming.blobs(self.package.pk)
-        here = _parts_of(blobs, self.files)
-        ready = sorted(key for key in self.wanted if key[1] in here.get(key[0], ()) and self._is_large(*key))
+        ready, known = self._ready(blobs, set())
         if not ready:
             return False
-        known = _known(self.package, self.files, self.algorithms, here)
-        gaps = gaps_of(ready)
-        begun: Sequence[Begun] = [self.begun[key] for key in ready if key in self.begun]
-        size = sum(_span(self.files[file], part) for file, part in ready)
-        before = known.carried - sum(_span(self.files[file], part) for file, part in self.wanted)
-        others = known.carried - size
+        under_way = set(ready)
+        before = known.carried - self._size(self.wanted)
+        others = known.carried - self._size(ready)
 
         def progress(done: int) -> None:
             self.job.note(done=before + max(0, done - others))
 
+        sending = Sending(self.far, known, Reading(self.package, blobs), check=self.job.check, progress=progress)
+        next_look = time.monotonic() + LOOK_SECONDS
+
+        def more() -> Standing | None:
+            nonlocal next_look
+            began = time.monotonic()
+            if began < next_look:
+                return None
+            blobs = incoming.blobs(self.package.pk)
+            came, sending.manifest = self._ready(blobs, under_way)
+            sending.read = Reading(self.package, blobs)
+            under_way.update(came)
+            # To look at thousands of parts takes a while, and a worker must not do nothing else.
+            next_look = time.monotonic() + max(LOOK_SECONDS, 2 * (time.monotonic() - began))
+            return self._standing(came) if came else None
+
         try:
-            Sending(self.far, known, Reading(self.package, blobs), check=self.job.check, progress=progress).bring(
-                Standing(wire.ARRIVING, gaps, begun)
-            )
+            sending.bring(self._standing(ready), more)
         except BlobMissing:
             return False  # its upload was begun anew: the parts that come then are sent
-        self.wanted.difference_update(ready)
-        self.sent += size
+        self.wanted -= under_way
+        self.sent += self._size(under_way)
         return True
 
+    def _ready(self, blobs: Mapping[int, Blob], but: Collection[Place]) -> tuple[list[Place], Manifest]:
+        """Return the wanted parts that are here, in order, and what is known of the package."""
+        here = _parts_of(blobs, self.files)
+        wanted = (key for key in self.wanted if key not in but)
+        ready = sorted(key for key in wanted if key[1] in here.get(key[0], ()) and self._is_large(*key))
+        return ready, _known(self.package, self.files, self.algorithms, here)
 
-def gaps_of(ready: Collection[tuple[int, int]]) -> list[Gap]:
+    def _standing(self, ready: Collection[Place]) -> Standing:
+        begun: Sequence[Begun] = [self.begun[key] for key in ready if key in self.begun]
+        return Standing(wire.ARRIVING, gaps_of(ready), begun)
+
+    def _size(self, places: Iterable[Place]) -> int:
+        return sum(_span(self.files[file], part) for file, part in places)
+
+
+def gaps_of(ready: Collection[Place]) -> list[Gap]:
     """Return numbers of files and parts, in ascending order, as runs. Pure."""
     gaps = []
     for (file, _), run in groupby(enumerate(ready), key=lambda one: (one[1][0], one[1][1] - one[0])):

@@ -92,12 +92,13 @@ class Sending:
             raise StillMissing(standing.missing)
         self.progress(self.manifest.size)
 
-    def bring(self, standing: Standing) -> None:
-        """Send what is missing, and nothing else."""
-        try:
-            stretches = Stretches(self.manifest, standing.missing, standing.begun)
-        except OutOfBounds as error:
-            raise CallError(str(error), Kind.PERMANENT) from error
+    def bring(self, standing: Standing, more: Callable[[], Standing | None] | None = None) -> None:
+        """Send what is missing, and nothing else.
+
+        When all of it is under way, `more` is asked for what has come to be there meanwhile; it may give this object
+        another manifest and another way to read, which go further. It is asked often, and answers None for nothing.
+        """
+        stretches = self._stretches(standing)
         done = self.manifest.carried - stretches.left
         self.progress(done)
         running: dict[Future[int], int] = {}
@@ -114,6 +115,9 @@ class Sending:
                             break
                         held = sum(one.length for one in load) if _is_bundle(load) else 0
                         running[pool.submit(self._carry, load)] = held
+                    if more and not stretches.left and (came := more()):
+                        stretches = self._stretches(came)
+                        continue
                     if not running:
                         break
                     ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -129,6 +133,12 @@ class Sending:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         self.progress(done)
+
+    def _stretches(self, standing: Standing) -> Stretches:
+        try:
+            return Stretches(self.manifest, standing.missing, standing.begun)
+        except OutOfBounds as error:
+            raise CallError(str(error), Kind.PERMANENT) from error
 
     def _carry(self, load: Sequence[Stretch]) -> int:
         """Send a load and return its bytes."""
