@@ -35,12 +35,13 @@ def secrets(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Things to send: large, empty, of exactly two records, and with a name of letters that can be written two ways."""
+    """Things to send: large, small, empty, of two records, and with a name of letters that can be written two ways."""
     made = tmp_path / "rushes"
     (made / "e\u0301te\u0301").mkdir(parents=True)
     (made / "e\u0301te\u0301" / "film.mov").write_bytes(MARK * 600_000)
     (made / "two.bin").write_bytes((MARK * 60_000)[: 2 * RECORD])
     (made / "empty.txt").touch()
+    (made / "small.txt").write_bytes(MARK)
     return made
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from django.conf import settings
 from django.test import Client as Browser
 
 from posthouse.accounts.models import User
+from posthouse.lib import bundles
+from posthouse.lib.bundles import Item
 from posthouse.packages import drafts, rights
 from posthouse.packages.models import File, Package
-from posthouse.store import parts
+from posthouse.store import packs, parts
 from posthouse.transfers.asgi import application
 from posthouse.transfers.models import Upload
 from tests.transfers.driver import Answer, ask
@@ -26,6 +29,18 @@ PART = 64 * 1024
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 64 KiB: files of several parts need not be large."""
     monkeypatch.setattr(parts, "PART", PART)
+
+
+@pytest.fixture
+def own_packs(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch, small_parts: None) -> Iterator[None]:
+    """A store that holds nothing of other tests, and packs of their real size, as in a process that has just begun."""
+    (tmp_path / "store").mkdir()
+    settings.POSTHOUSE = settings.POSTHOUSE.model_copy(update={"store_dir": tmp_path / "store"})
+    monkeypatch.setattr(parts, "PART", 16 * 1024 * 1024)
+    yield
+    for pack in packs._open.values():
+        pack.end()
+    packs._open.clear()
 
 
 @pytest.fixture
@@ -77,6 +92,14 @@ class Tus:
     def delete(self, path: str) -> Answer:
         """End the upload."""
         return ask(application, "DELETE", path, self.headers())
+
+    def bundle(self, files: Mapping[int, bytes] | bytes | list[Any], **more: str | None) -> Answer:
+        """Send files, by their numbers, in one request; or a body that is no such thing."""
+        body: Any = files
+        if isinstance(files, Mapping):
+            ids = dict(self.package.files.values_list("number", "pk"))
+            body = bundles.pack(Item(ids[number], data) for number, data in files.items())
+        return ask(application, "POST", f"{START}/bundles", self.headers(Tus_Resumable=None, **more), body)
 
     def send(self, file: File, contents: bytes) -> None:
         """Upload a whole file."""

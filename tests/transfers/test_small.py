@@ -6,7 +6,6 @@ import base64
 import errno
 import hashlib
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,20 +29,7 @@ BODY = "application/offset+octet-stream"
 DATA = bytes(range(256)) * 40
 
 
-@pytest.fixture(autouse=True)
-def own_store(tmp_path: Path, settings: Any) -> None:
-    """A store that holds nothing of other tests."""
-    (tmp_path / "store").mkdir()
-    settings.POSTHOUSE = settings.POSTHOUSE.model_copy(update={"store_dir": tmp_path / "store"})
-
-
-@pytest.fixture(autouse=True)
-def no_packs() -> Iterator[None]:
-    """As in a process that has begun just now."""
-    yield
-    for pack in packs._open.values():
-        pack.end()
-    packs._open.clear()
+pytestmark = pytest.mark.usefixtures("own_packs")
 
 
 def stored() -> list[Path]:
@@ -68,11 +54,6 @@ def send(package: Package, number: int, data: bytes) -> Upload:
     file = the_file(package, number)
     claim = making.Claim(rights.issue(package), HERE)
     return making.make(claim, making.tus.Creation(file.id, len(data), ""), data)
-
-
-@pytest.fixture(autouse=True)
-def whole_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posthouse.store.parts.PART", 16 * 1024 * 1024)
 
 
 def test_a_small_file_is_here_with_its_digests_and_closes_its_package(make_package, tus) -> None:
@@ -106,7 +87,7 @@ def test_all_of_them_are_in_one_blob_which_is_one_like_others(make_package) -> N
 
 def test_a_pack_that_is_full_is_sealed_at_once(make_package, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PART", 1000)
-    monkeypatch.setattr(packs, "MOST", 400)
+    monkeypatch.setattr(packs, "TOGETHER", 400)
     package = make_package(*((str(number), 400) for number in range(6)))
     for number in range(5):
         send(package, number, bytes([number]) * 400)
@@ -283,9 +264,9 @@ def test_a_package_that_was_given_up_meanwhile_takes_nothing(make_package, monke
     file = the_file(package)
     real = packs.room
 
-    def given_up_meanwhile(owner: UUID, data: bytes) -> Any:
+    def given_up_meanwhile(owner: UUID, files: list[bytes]) -> Any:
         lifecycle.give_up(package, "Nothing came.")
-        return real(owner, data)
+        return real(owner, files)
 
     monkeypatch.setattr(packs, "room", given_up_meanwhile)
     with pytest.raises(making.RightEnded):
@@ -332,8 +313,9 @@ def test_an_upload_that_had_begun_goes_on_as_it_was(make_package, tus) -> None:
 
 
 def test_what_is_no_small_file_is_refused(db: None) -> None:
-    for size in (0, packs.MOST + 1):
-        with pytest.raises(ValueError, match="no small file"), packs.room(uuid4(), bytes(size)):
+    too_many = [bytes(packs.MOST)] * (packs.TOGETHER // packs.MOST + 1)
+    for files in ([], [b""], [bytes(packs.MOST + 1)], [b"1", b""], too_many):
+        with pytest.raises(ValueError, match="no small file"), packs.room(uuid4(), files):
             pass
 
 

@@ -6,21 +6,24 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from urllib3.exceptions import HTTPError
 
+from posthouse.cli import bundling
 from posthouse.cli.browser import PIECE, Answer, Browser, ClientError
+from posthouse.cli.bundling import Bundling
 from posthouse.cli.patience import Patience
 from posthouse.cli.sources import Plain, Sealed, Source
 from posthouse.cli.uploads import Upload
-from posthouse.lib import envelopes
+from posthouse.lib import bundles, envelopes
 from posthouse.lib.envelopes import Envelope
 
 AT_ONCE = 4
-"""Files that are uploaded at the same time."""
+"""Files, or bundles of small ones, that are uploaded at the same time."""
 PACKAGE_LINK = r"/packages/([0-9a-f]{8}-[0-9a-f-]{27})$"
 
 
@@ -35,6 +38,8 @@ class Draft:
     """id, path, size, offset, upload (its address, or nothing) of each."""
     envelope: Envelope | None
     """Of an encrypted package."""
+    bundles: str = ""
+    """Where small files go up many at once; nowhere on older servers."""
 
 
 class Client(Browser):
@@ -116,22 +121,35 @@ class Client(Browser):
         return self._draft(self.request("GET", f"packages/{package}/upload"), 200)
 
     def upload(self, draft: Draft, files: Mapping[str, Path], patience: float = 60.0, key: bytes | None = None) -> None:
-        """Upload what is missing, a few files at a time, resuming as often as it takes.
+        """Upload what is missing, small files in bundles, a few at a time, resuming as often as it takes.
 
         `patience`: seconds without progress after which a file is given up with ClientError. `key`: of an encrypted
         package. Raises sources.Changed when a file is not the one whose upload was begun.
         """
 
+        def source(file: dict[str, Any]) -> Source:
+            if not key:
+                return Plain(files[file["path"]])
+            sealed = Sealed(files[file["path"]], key, file["path"])
+            sealed.check(file["marks"])
+            return sealed
+
         def one(file: dict[str, Any]) -> None:
-            source: Source = Plain(files[file["path"]])
-            if key:
-                source = sealed = Sealed(files[file["path"]], key, file["path"])
-                sealed.check(file["marks"])
-            Upload(self, draft.right, draft.uploads, file["id"], source, patience).run(file["upload"])
+            Upload(self, draft.right, draft.uploads, file["id"], source(file), patience).run(file["upload"])
+
+        def together(group: list[dict[str, Any]]) -> None:
+            items = [item for file in group if (item := bundling.item(file, source(file)))]
+            here = Bundling(self, draft.bundles, draft.right, patience).send(items)
+            for file in group:
+                if file["id"] not in here:
+                    one(file)
 
         missing = [file for file in draft.files if file["offset"] < file["size"]]
+        small = [file for file in missing if draft.bundles and bundling.fits(file)]
+        jobs = [partial(together, group) for group in bundles.groups(small, lambda file: int(file["size"]))]
+        jobs += [partial(one, file) for file in missing if not (draft.bundles and bundling.fits(file))]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(one, missing):
+            for _ in pool.map(lambda job: job(), jobs):
                 pass
 
     def send(self, title: str, recipients: list[str], files: Mapping[str, Path], note: str = "") -> str:
@@ -203,7 +221,9 @@ class Client(Browser):
             raise ClientError(f"the package was refused: {answer.status} {answer.text[:500]}", answer.status)
         value = answer.json()
         envelope = envelopes.read(value["envelope"]) if value["envelope"] else None
-        return Draft(value["package"], value["right"], value["uploads"], value["files"], envelope)
+        return Draft(
+            value["package"], value["right"], value["uploads"], value["files"], envelope, value.get("bundles", "")
+        )
 
     @staticmethod
     def _downloads(package: str, links: list[str]) -> list[str]:

@@ -28,6 +28,27 @@ def insert(
     sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own
     if ignore_conflicts:
         sql += " ON CONFLICT DO NOTHING"
+    _execute(connection, sql, fields, rows)
+
+
+def fill(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Set these fields of rows that are there: each has its values in their order, and its primary key behind them.
+
+    Where the field `empty` is not NULL (any more), nothing is changed. It is one statement for each row: call it in a
+    transaction. Raises django.db.DatabaseError.
+    """
+    connection = connections[router.db_for_write(model)]
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    key: Any = model._meta.pk
+    quote = connection.ops.quote_name
+    changes = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    unset: Any = model._meta.get_field(empty)
+    table, key_column, unset_column = quote(model._meta.db_table), quote(key.column), quote(unset.column)
+    sql = f"UPDATE {table} SET {changes} WHERE {key_column} = %s AND {unset_column} IS NULL"  # noqa: S608 - our own
+    _execute(connection, sql, [*fields, key], rows)
+
+
+def _execute(connection: BaseDatabaseWrapper, sql: str, fields: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
     prepared = [_preparation(field, connection) for field in fields]
     # Column by column, for most need nothing: field by field it would take longer than all the rest.
     columns_of_values = [

@@ -5,6 +5,7 @@ Every step is an UPDATE that names the old status; whoever comes second finds th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
+from posthouse.lib import rows
 from posthouse.packages import ending, packing, signals
 from posthouse.packages.models import Delivery, File, Package
 from posthouse.store.models import Blob
@@ -46,6 +48,29 @@ def file_arrived(file: File, contents: Blob | Spot) -> bool:
             return False
         close_if_whole(file.package_id)
     return True
+
+
+def files_arrived(package_id: UUID, spots: Mapping[UUID, Spot]) -> set[UUID] | None:
+    """Note where small files are, by their ids, and close the package if they were the last ones.
+
+    Return those that the package took: not what is there already, nor what has an upload of its own. None means that it
+    is no longer uploading.
+    """
+    with transaction.atomic():
+        if not _touch(package_id, Status.UPLOADING):  # first, as above
+            return None
+        files = File.objects.filter(package=package_id, pk__in=spots)
+        # Nobody begins an upload of one while its row is held for this: what is found next stays true.
+        list(files.select_for_update().order_by("pk").values_list("pk"))
+        taken = set(files.filter(blob=None, upload=None).values_list("pk", flat=True))
+        rows.fill(
+            File,
+            ("blob", "start", "packed_digest", "packed_crc32"),
+            ((spot.pack.id, spot.start, spot.digest, spot.crc32, pk) for pk, spot in spots.items() if pk in taken),
+            empty="blob",
+        )
+        close_if_whole(package_id)
+    return taken
 
 
 def close_if_whole(package_id: UUID) -> bool:

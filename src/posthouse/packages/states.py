@@ -17,16 +17,18 @@ from posthouse.store.models import Blob
 MARKED = 500
 """Files that are half there at the same time, of which marks are told; a few are what clients leave."""
 UPLOADS = f"{settings.POSTHOUSE.prefix}/transfers/uploads/"
+BUNDLES = f"{settings.POSTHOUSE.prefix}/transfers/bundles"
 DOWNLOADS = f"{settings.POSTHOUSE.prefix}/transfers/downloads/"
 
 
 def of(package: Package, url: str, again: str) -> dict[str, Any]:
     """Return what a client needs to upload, or to go on with, a package.
 
-    {package, url, again, status, right, uploads, files: [{id, path, size, offset, upload}], envelope}: `url` is the
-    package's page, at `again` this is asked for anew; `upload` is the address at which a file's upload goes on, null if
-    it was not begun or is complete. A package that is not uploading any more has no right and no files. `envelope` is
-    null unless the package is encrypted; then each file also has `marks` (see posthouse.packages.marks).
+    {package, url, again, status, right, uploads, bundles, files: [{id, path, size, offset, upload}], envelope}: `url`
+    is the package's page, at `again` this is asked for anew; at `uploads` a file's upload is made, at `bundles` small
+    files come many at once (see posthouse.lib.bundles); `upload` is the address at which a file's upload goes on, null
+    if it was not begun or is complete. A package that is not uploading any more has no right and no files. `envelope`
+    is null unless the package is encrypted; then each file also has `marks` (see posthouse.packages.marks).
     """
     state: dict[str, Any] = {
         "package": str(package.pk),
@@ -35,6 +37,7 @@ def of(package: Package, url: str, again: str) -> dict[str, Any]:
         "status": package.status,
         "right": None,
         "uploads": UPLOADS,
+        "bundles": BUNDLES,
         "files": [],
         "envelope": json.loads(package.envelope) if package.envelope else None,
     }

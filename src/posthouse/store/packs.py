@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
@@ -24,15 +24,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from posthouse.lib import rows
+from posthouse.lib import bundles, rows
 from posthouse.lib.ids import uuid7
 from posthouse.store import blobs, crc, digests, disk, many, parts
 from posthouse.store.errors import BlobMissing, StoreError, StoreFull
 from posthouse.store.models import Blob
 from posthouse.store.records import Piece
 
-MOST = 256 * 1024
+MOST = bundles.EACH
 """Bytes of a file in a pack: up to here nothing is lost that matters when a line is cut and all must come again."""
+TOGETHER = bundles.BYTES
+"""Bytes of all files that are put there at once."""
 IDLE_SECONDS = 600.0
 """A pack into which nothing came for so long takes nothing more."""
 OPEN = 64
@@ -81,17 +83,19 @@ class Pack:
             self._used = time.monotonic()
             self._busy += 1
             start, self._end = self._end, self._end + size
-            # While another one is sure to fit, so that whoever is in it last finds it over, and seals it.
-            self._ended = self._end + MOST > parts.PART
+            # While more is sure to fit, so that whoever is in it last finds it over, and seals it.
+            self._ended = self._end + TOGETHER > parts.PART
             return start
 
-    def put(self, data: bytes, start: int) -> Spot:
-        """Write bytes where they were promised room, safely onto the disk. Raises StoreError."""
-        hasher = digests.new(self.algorithm)
-        hasher.update(data)
-        disk.write_at(self._descriptor, [data], start)
+    def put(self, files: Sequence[bytes], start: int) -> list[Spot]:
+        """Write files where they were promised room, safely onto the disk. Raises StoreError."""
+        disk.write_at(self._descriptor, files, start)
         disk.sync(self._descriptor)
-        return Spot(self, start, digests.of_parts(self.algorithm, [hasher.digest()]), zlib.crc32(data))
+        spots = []
+        for data in files:
+            spots.append(Spot(self, start, _digest(self.algorithm, data), zlib.crc32(data)))
+            start += len(data)
+        return spots
 
     def let_go(self) -> None:
         """End what `reserve` began."""
@@ -122,22 +126,24 @@ _opening = Lock()
 
 
 @contextmanager
-def room(owner: UUID, data: bytes) -> Iterator[Spot]:
-    """Put a small file into a pack of this owner's, safely on the disk, and yield where; inside, it is `record`ed.
+def room(owner: UUID, files: Sequence[bytes]) -> Iterator[list[Spot]]:
+    """Put small files into one pack of this owner's, safely on the disk, and yield where; inside, it is `record`ed.
 
-    Whoever finds the pack over afterwards seals it. Raises StoreFull, StoreError, and ValueError for no bytes, or too
-    many.
+    Whoever finds the pack over afterwards seals it. Raises StoreFull, StoreError, and ValueError for no files, one
+    without bytes, or too many bytes.
     """
-    if not 0 < len(data) <= MOST:
-        raise ValueError(f"{len(data)} bytes are no small file.")
-    if len(data) > (left := blobs.free()):
+    size = sum(map(len, files))
+    if not (files and size <= TOGETHER and all(0 < len(data) <= MOST for data in files)):
+        raise ValueError(f"{len(files)} files of {size} bytes are no small files.")
+    if size > (left := blobs.free()):
+        what = "this file" if len(files) == 1 else f"these {len(files)} files"
         raise StoreFull(
-            f"The store has no room for this file of {len(data)} bytes: {left} bytes are free. "
-            "It can come once an administrator has made room."
+            f"The store has no room for {what} of {size} bytes: {left} bytes are free. "
+            "More can come once an administrator has made room."
         )
-    pack, start = _reserve(owner, len(data))
+    pack, start = _reserve(owner, size)
     try:
-        yield pack.put(data, start)
+        yield pack.put(files, start)
     except StoreError:
         pack.end()  # who knows what its disk does with the next one
         raise
@@ -145,9 +151,8 @@ def room(owner: UUID, data: bytes) -> Iterator[Spot]:
         pack.let_go()
 
 
-def record(spot: Spot) -> None:
+def record(pack: Pack) -> None:
     """See to the pack's row, so that files can refer to it. Call it in the transaction that does."""
-    pack = spot.pack
     if not pack.recorded:
         row = (pack.id, Blob.State.ARRIVING, 0, parts.PART, pack.algorithm, b"", 0, timezone.now())
         names = ("id", "state", "size", "part_size", "algorithm", "digest", "crc32", "created_at")
@@ -170,7 +175,7 @@ def seal(blob_id: UUID, spans: Iterable[Span]) -> None:
     with disk.closing(blobs.local().open(blob_id)) as descriptor:
         data = memoryview(b"".join(disk.read_at(descriptor, 0, size, size)))
     for span in used:
-        if _digest(blob, data[span.start : span.start + span.size]) != span.digest:
+        if _digest(blob.algorithm, data[span.start : span.start + span.size]) != span.digest:
             raise BlobMissing("The store lost bytes of a small file that it had acknowledged. Send the package again.")
     pieces = []
     for number in range(parts.part_count(size, blob.part_size)):
@@ -189,10 +194,10 @@ def seal(blob_id: UUID, spans: Iterable[Span]) -> None:
         )
 
 
-def _digest(blob: Blob, data: memoryview) -> bytes:
-    hasher = digests.new(blob.algorithm)
+def _digest(algorithm: str, data: bytes | memoryview) -> bytes:
+    hasher = digests.new(algorithm)
     hasher.update(data)
-    return digests.of_parts(blob.algorithm, [hasher.digest()])
+    return digests.of_parts(algorithm, [hasher.digest()])
 
 
 def _reserve(owner: UUID, size: int) -> tuple[Pack, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from posthouse.lib.asgi import Receive, Scope, Send
-from posthouse.transfers import downloads, uploads
+from posthouse.transfers import bundles, downloads, uploads
 from posthouse.transfers.errors import NotFound
 from posthouse.transfers.http import Request, refuse
 
@@ -20,6 +20,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await uploads.serve(request, "", send)
         case ["uploads", name]:
             await uploads.serve(request, name, send)
+        case ["bundles"]:
+            await bundles.serve(request, send)
         case ["downloads", package, name]:
             await downloads.serve(request, package, name, send)
         case _:

@@ -27,12 +27,16 @@ class Claim:
     address: str
 
 
+class _CameMeanwhile(Exception):
+    """Another connection has brought the file."""
+
+
 def find(claim: Claim, upload_id: UUID, *, ended: bool = False) -> Upload:
     """Return an upload of the package that the right is for: others are not there.
 
     `ended`: also if the package takes no more files. Raises NotFound, Gone, RightEnded, Forbidden.
     """
-    package = _package(claim, ended=ended)
+    package = package_of(claim, ended=ended)
     upload = Upload.objects.select_related("file", "blob").filter(id=upload_id, file__package=package).first()
     if upload is None:
         raise NotFound
@@ -46,7 +50,7 @@ def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Uploa
 
     `data`, all bytes of a small file, is taken at once, if nothing of the file is here yet. Raises Refused.
     """
-    package = _package(claim, ended=True)
+    package = package_of(claim, ended=True)
     file = File.objects.select_related("blob").filter(id=wanted.file, package=package).first()
     if file is None:
         raise NotFound("This package has no such file.")
@@ -56,40 +60,49 @@ def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Uploa
     upload = Upload.objects.select_related("file", "blob").filter(file=file).first()
     if upload and upload.whole:
         return upload  # it may have been the package's last file, and only the answer to its last byte was lost
-    _package(claim)
+    package_of(claim)
     if upload:
         return upload
     try:
-        return _begin(file, wanted) if data is None else _take_whole(file, wanted, data)
+        return _begin(file, wanted) if data is None or file.blob else _take_whole(file, wanted, data)
     except StoreError as error:
         raise of_store(error) from error
-    except IntegrityError:
-        # Two made it at once, and the other one was first. Our rows went with the transaction.
-        return Upload.objects.select_related("file", "blob").get(file=file)
+    except (IntegrityError, _CameMeanwhile):
+        return make(claim, wanted, data)  # our rows went with the transaction; next time it is found
 
 
 def _begin(file: File, wanted: tus.Creation) -> Upload:
-    # The blob of an empty file is there from the beginning.
-    blob = file.blob
+    # The blob of an empty file is there from the beginning, and that of one that came in a bundle.
+    if file.blob:
+        return _record(file, file.blob.id, wanted, file.size)
+    blob = None
     try:
         with transaction.atomic():
-            blob = blob or blobs.create(file.size)
-            return _record(file, blob.id, wanted, file.size if file.blob else 0)
-    except IntegrityError:
-        if blob is not None and not file.blob:
+            blob = blobs.create(file.size)
+            upload = _record(file, blob.id, wanted, 0)
+            if _came(file):
+                raise _CameMeanwhile
+    except (IntegrityError, _CameMeanwhile):
+        if blob is not None:
             blobs.local().remove(blob.id)
         raise
+    return upload
 
 
 def _take_whole(file: File, wanted: tus.Creation, data: bytes) -> Upload:
-    with packs.room(file.package_id, data) as spot, transaction.atomic():
-        packs.record(spot)
-        upload = _record(file, spot.pack.id, wanted, file.size)
+    with packs.room(file.package_id, [data]) as (spot,), transaction.atomic():
+        packs.record(spot.pack)
+        # Before its upload is made: who brings a bundle locks the package first and its files then, as this does.
         if not lifecycle.file_arrived(file, spot):
-            raise RightEnded("This package takes no more files.")
+            raise _CameMeanwhile if _came(file) else RightEnded("This package takes no more files.")
+        upload = _record(file, spot.pack.id, wanted, file.size)
     if spot.pack.over:
         packing.seal(file.package_id, spot.pack.id)
     return upload
+
+
+def _came(file: File) -> bool:
+    return File.objects.filter(pk=file.pk, blob__isnull=False).exists()
 
 
 def _record(file: File, blob: UUID, wanted: tus.Creation, offset: int) -> Upload:
@@ -98,7 +111,7 @@ def _record(file: File, blob: UUID, wanted: tus.Creation, offset: int) -> Upload
     )
 
 
-def _package(claim: Claim, *, ended: bool = False) -> Package:
+def package_of(claim: Claim, *, ended: bool = False) -> Package:
     """Return the package that the right is for. `ended`: also if it takes no more files."""
     package = rights.holder(claim.right) if ended else rights.check(claim.right)
     if package is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from contextlib import suppress
 from uuid import UUID
 
@@ -12,21 +11,16 @@ from django.db import transaction
 
 from posthouse.lib.asgi import Send
 from posthouse.lib.threads import in_thread
-from posthouse.packages import rights
 from posthouse.store import packs
-from posthouse.transfers import expiry, intake, leases, making, tus
-from posthouse.transfers.body import Body, CutShort, Disconnected
+from posthouse.transfers import expiry, intake, leases, making, tus, whole
+from posthouse.transfers.body import Body, Disconnected
 from posthouse.transfers.errors import (
-    BadRequest,
     Busy,
-    ChecksumDiffers,
     Conflict,
     NoRight,
     NotAllowed,
     NotFound,
     Refused,
-    RightEnded,
-    TimedOut,
     TooLong,
     TusVersion,
     WrongType,
@@ -70,7 +64,7 @@ async def _create(request: Request, name: str, send: Send) -> None:  # noqa: ARG
     bytes_follow = request.headers.get("content-type") == tus.BODY_TYPE and request.number("Content-Length") != 0
     data = None
     if bytes_follow and 0 < wanted.length <= packs.MOST and request.number("Content-Length") == wanted.length:
-        data = await _whole(request, claim, wanted.length, checksum)
+        data = await whole.read(request, claim, wanted.length, checksum)
     upload = await in_thread(making.make, claim, wanted, data)
     if bytes_follow and data is None:
         # Standing elsewhere, it was made by an earlier try whose answer was lost: the client learns how far it is.
@@ -80,31 +74,6 @@ async def _create(request: Request, name: str, send: Send) -> None:  # noqa: ARG
         upload = await in_thread(making.find, claim, upload.id, ended=True)
     headers = {**TUS, "Location": f"{settings.POSTHOUSE.prefix}/transfers/uploads/{upload.id}"}
     await answer(send, 201, {**headers, **_state(upload)})
-
-
-async def _whole(request: Request, claim: Claim, size: int, checksum: tus.Checksum | None) -> bytes:
-    """Return a small file that comes with its creation; when it is cut short, nothing of it is kept. Raises Refused."""
-    if rights.package_id(claim.right) is None:
-        raise RightEnded  # before anything is held for somebody who has no right at all
-    pieces: list[bytes] = []
-    body = Body(request.receive, size)
-    async with body:
-        while not body.whole:
-            try:
-                pieces += await body.take(intake.LOOK_SECONDS)
-            except CutShort as error:
-                raise BadRequest("The request has fewer bytes than its Content-Length. Send the file again.") from error
-            if body.received > size:
-                raise TooLong
-            if body.idle() > intake.STALLED_SECONDS:
-                raise TimedOut
-    data = b"".join(pieces)
-    if checksum is not None:
-        hasher = checksum.hasher()
-        hasher.update(data)
-        if not hmac.compare_digest(hasher.digest(), checksum.expected):
-            raise ChecksumDiffers
-    return data
 
 
 async def _tell(request: Request, name: str, send: Send) -> None:
