@@ -50,11 +50,12 @@ def own(trusting: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a large file, an empty one, and one of exactly one record."""
+    """A folder with a large file, an empty one, a small one, and one of exactly one record."""
     made = tmp_path / "shoot"
     (made / "day 1").mkdir(parents=True)
     (made / "day 1" / "film.mov").write_bytes(MARK * (5 * MB // len(MARK)))
     (made / "empty.txt").touch()
+    (made / "notes.txt").write_bytes(MARK)
     (made / "plan.txt").write_bytes((MARK * 30_000)[: 1024 * 1024])
     return made
 
@@ -100,7 +101,9 @@ def test_from_one_browser_to_another_by_way_of_two_servers(
 ) -> None:
     page = own.new_page()
     sent: list[bytes] = []
+    ways: set[str] = set()
     page.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+    page.on("request", lambda request: ways.add(request.url.rpartition("/transfers/")[2]))
     log_in(page, paris, "alice")
     compose(page, paris, "Sealed", "bob", passphrase="too short")
     page.set_input_files("#folder-input", folder)
@@ -110,6 +113,7 @@ def test_from_one_browser_to_another_by_way_of_two_servers(
     page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
     send(page, "Sealed")
     assert sum(map(len, sent)) > 0
+    assert "bundles" in ways, "small files go together"
     assert not any(MARK in body or PASSPHRASE.encode() in body for body in sent)
     expect(page.locator("#package-live")).to_contain_text("Complete", timeout=60_000)
     check_page(page)

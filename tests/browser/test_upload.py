@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 MB = 1_000_000
 SLOW = 6 * MB
-FILES = {"film.mov": 40 * MB, "notes.txt": 20}
+FILES = {"film.mov": 40 * MB, "notes.txt": 20, "shots.csv": 2000}
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """A large file and a small one."""
+    """A large file, and two small ones, which go up together."""
     for name, size in FILES.items():
         (tmp_path / name).write_bytes((name.encode() * (size // len(name) + 1))[:size])
     return [tmp_path / name for name in FILES]

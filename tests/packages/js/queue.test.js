@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BYTES, EACH, FILES } from "../../../src/posthouse/packages/static/packages/bundles.js";
 import { PARALLEL, Queue } from "../../../src/posthouse/packages/static/packages/queue.js";
 
 /** A clock that goes on when it is told, and a server whose answers the test gives. */
-function setUp(count, { ask = async () => new Map(), size = 10 } = {}) {
+function setUp(count, { ask = async () => new Map(), size = 10, bundled = false } = {}) {
   const timers = [];
   const clock = {
     time: 0,
@@ -27,8 +28,13 @@ function setUp(count, { ask = async () => new Map(), size = 10 } = {}) {
     runs.set(item.path, answers);
     return () => stopped.push(item.path);
   };
-  const queue = new Queue(items, { begin, ask, clock });
-  return { queue, runs, stopped, clock, items };
+  const bundles = [];
+  const bundle = (group, answers) => {
+    bundles.push({ names: group.map(({ path }) => path), group, ...answers });
+    return () => stopped.push(group.length);
+  };
+  const queue = new Queue(items, { begin, bundle: bundled ? bundle : null, ask, clock });
+  return { queue, runs, bundles, stopped, clock, items };
 }
 
 test("a few files go at a time, and each end begins the next", () => {
@@ -169,5 +175,121 @@ test("20,000 files are through in a moment", () => {
   queue.start();
   while (ready.length) ready.shift()();
   assert.equal(queue.state, "finished");
+  assert.ok(performance.now() - start < 3000);
+});
+
+test("small files go together, as many as a bundle holds", () => {
+  const { queue, bundles, runs } = setUp(FILES + 4, { bundled: true });
+  queue.start();
+  assert.deepEqual(bundles.map(({ names }) => names.length), [FILES, 4]);
+  assert.equal(runs.size, 0);
+});
+
+test("what is large, has begun, or is the only one goes alone", () => {
+  const calls = [];
+  const sizes = [5, EACH + 1, 5, 5, 9];
+  const items = sizes.map((size, at) => ({ path: `f${at}`, size, offset: at === 4 ? 3 : 0, upload: at === 4 ? "/u" : null }));
+  const bundle = (group) => calls.push(group.map(({ path }) => path));
+  const queue = new Queue(items, { begin: (item) => calls.push(item.path), bundle, ask: async () => null });
+  queue.start();
+  assert.deepEqual(calls, [["f0", "f2", "f3"], "f1", "f4"]);
+  const one = [];
+  new Queue([{ path: "a", size: 1 }], { begin: (item) => one.push(item.path), bundle, ask: async () => null }).start();
+  assert.deepEqual(one, ["a"]);
+});
+
+test("a bundle has no more bytes than it may", () => {
+  const { queue, bundles } = setUp(40, { size: EACH, bundled: true });
+  queue.start();
+  assert.deepEqual(bundles.map(({ names }) => names.length), [BYTES / EACH, BYTES / EACH, 8]);
+});
+
+test("the bytes of a bundle count for its files one after another, and its end ends them all", () => {
+  const { queue, bundles, items } = setUp(3, { bundled: true });
+  queue.start();
+  bundles[0].progress(14);
+  assert.deepEqual(items.map(({ sent }) => sent), [10, 4, 0]);
+  bundles[0].progress(99);
+  assert.deepEqual([queue.sent, queue.doneCount, queue.state], [30, 0, "running"]);
+  bundles[0].done([]);
+  assert.deepEqual([queue.sent, queue.doneCount, queue.state], [30, 3, "finished"]);
+});
+
+test("what the server did not take of a bundle goes alone", () => {
+  const { queue, bundles, runs, items } = setUp(3, { bundled: true });
+  queue.start();
+  bundles[0].done([items[1]]);
+  assert.deepEqual([queue.doneCount, queue.sent, [...runs.keys()]], [2, 20, ["f1"]]);
+  runs.get("f1").done();
+  assert.equal(queue.state, "finished");
+});
+
+test("a pause stops a bundle, of which nothing is there then, and going on sends it again", () => {
+  const { queue, bundles, stopped } = setUp(3, { bundled: true });
+  queue.start();
+  bundles[0].progress(25);
+  queue.pause();
+  assert.deepEqual([stopped, queue.sent, queue.active.size], [[3], 0, 0]);
+  bundles[0].done([]);
+  assert.equal(queue.doneCount, 0);
+  queue.start();
+  assert.deepEqual(bundles[1].names, ["f0", "f1", "f2"]);
+  bundles[1].done([]);
+  assert.equal(queue.state, "finished");
+});
+
+test("over a line that breaks bundles become smaller, and larger again", () => {
+  const { queue, bundles, clock } = setUp(8, { bundled: true });
+  queue.start();
+  bundles[0].progress(70);
+  bundles[0].failed(null, "The server does not answer.");
+  assert.deepEqual([queue.state, queue.sent, queue.retryAt], ["waiting", 0, 1000]);
+  clock.pass(1);
+  assert.deepEqual(bundles.slice(1).map(({ names }) => names), [["f0", "f1", "f2", "f3"], ["f4", "f5", "f6", "f7"]]);
+  bundles[1].progress(30);
+  bundles[1].failed(503, "away");
+  assert.equal(queue.retryAt, 3000, "bytes of a bundle that failed are no progress");
+  clock.pass(2);
+  assert.deepEqual(bundles.slice(3).map(({ names }) => names.length), [2, 2]);
+  bundles[2].done([]);
+  bundles[3].done([]);
+  bundles[4].done([]);
+  assert.equal(queue.state, "finished");
+});
+
+test("when a bundle is refused, or a file of it cannot be read, each of them is tried alone", () => {
+  for (const status of [undefined, 400]) {
+    const { queue, bundles, runs } = setUp(2, { bundled: true });
+    queue.start();
+    bundles[0].failed(status, "No.");
+    assert.deepEqual([...runs.keys()], ["f0", "f1"]);
+    runs.get("f0").failed(undefined, "It was moved.");
+    runs.get("f1").done();
+    assert.deepEqual([queue.state, queue.failed.map(({ path }) => path)], ["stuck", ["f0"]]);
+  }
+});
+
+test("when a bundle's right has ended the server is asked, and once more only", async () => {
+  const { queue, bundles, runs } = setUp(3, {
+    bundled: true,
+    ask: async () => new Map([["f0", { offset: 10, upload: null }], ["f1", { offset: 0, upload: null }]]),
+  });
+  queue.start();
+  bundles[0].failed(403, "ended");
+  await new Promise(setImmediate);
+  assert.deepEqual([queue.doneCount, bundles[1].names], [1, ["f1", "f2"]]);
+  bundles[1].failed(403, "ended");
+  assert.deepEqual([...runs.keys()], ["f1", "f2"]);
+});
+
+test("20,000 files are through in a moment in bundles, too", () => {
+  const items = Array.from({ length: 20_000 }, (_, at) => ({ path: `f${at}`, size: 1, offset: 0 }));
+  const ready = [];
+  const bundle = (_, { done }) => ready.push(done);
+  const queue = new Queue(items, { begin: () => {}, bundle, ask: async () => null });
+  const start = performance.now();
+  queue.start();
+  while (ready.length) ready.shift()([]);
+  assert.deepEqual([queue.state, queue.doneCount], ["finished", 20_000]);
   assert.ok(performance.now() - start < 3000);
 });

@@ -1,6 +1,8 @@
 // The uploads of one package: some at a time, with pause, and with patience while the server is away.
-// It knows neither the network nor the page: `begin` starts one file's upload, `ask` tells what the server has.
+// It knows neither the network nor the page: `begin` starts one file's upload, `bundle` that of some small ones together,
+// `ask` tells what the server has.
 
+import { BYTES, EACH, FILES } from "./bundles.js";
 import { decide, delay } from "./retry.js";
 
 export const PARALLEL = 4;
@@ -21,24 +23,31 @@ export class Queue {
   active = new Set();
 
   #begin;
+  #bundle;
   #ask;
   #changed;
   #clock;
-  #next = 0;
-  #again = [];
+  #waiting; // in the order in which they go
+  #again = []; // before those
+  #runs = new Set(); // what a run reports that is not in here any more is not heard
+  #most = FILES;
   #timer = null;
   #asking = false;
 
   /**
+   * A bundle counts only when all of it is there, so over a line that breaks small files go fewer at a time.
+   *
    * @param items [{path, size, offset, upload, file}]: `offset` bytes of it are on the server already
    * @param begin (item, {progress(bytes), done(), failed(status, words)}) => stop function
+   * @param bundle like `begin`, for several items; `done` is told which of them were not taken, and have to go alone
    * @param ask async () => null when the package is complete, else a Map of path → {offset, upload}
    * @param changed called whenever something that is shown may differ
    * @param clock {now(), later(function, ms), cancel(handle)}
    */
-  constructor(items, { begin, ask, changed = () => {}, clock = browserClock }) {
+  constructor(items, { begin, bundle = null, ask, changed = () => {}, clock = browserClock }) {
     this.items = items;
     this.#begin = begin;
+    this.#bundle = bundle;
     this.#ask = ask;
     this.#changed = changed;
     this.#clock = clock;
@@ -49,6 +58,8 @@ export class Queue {
       item.state = item.sent >= item.size ? "done" : "waiting";
       if (item.state === "done") this.doneCount += 1;
     }
+    const small = items.filter((item) => this.#isSmall(item));
+    this.#waiting = [...small, ...items.filter((item) => !this.#isSmall(item))].reverse();
   }
 
   /** Begin, or go on after a pause, or try now instead of later. */
@@ -64,64 +75,95 @@ export class Queue {
     if (this.state === "finished") return;
     this.#clock.cancel(this.#timer);
     this.state = "paused";
-    for (const item of [...this.active]) {
-      item.stop?.();
-      this.#putBack(item);
+    for (const run of [...this.#runs]) {
+      run.stop?.();
+      this.#end(run);
+      this.#putBack(run.items);
     }
     this.#changed();
   }
 
   /** Try again what failed for good. */
   startFailed() {
-    for (const item of this.failed.splice(0)) this.#putBack(item);
+    this.#putBack(this.failed.splice(0));
     this.start();
   }
 
   #fill() {
-    while (this.state === "running" && this.active.size < PARALLEL) {
-      const item = this.#again.shift() ?? this.#takeNext();
-      if (!item) break;
-      this.#launch(item);
+    while (this.state === "running" && this.#runs.size < PARALLEL) {
+      const items = this.#takeSome();
+      if (!items.length) break;
+      this.#launch(items);
     }
-    if (this.state === "running" && this.active.size === 0) this.state = this.failed.length ? "stuck" : "finished";
+    if (this.state === "running" && this.#runs.size === 0) this.state = this.failed.length ? "stuck" : "finished";
     this.#changed();
   }
 
-  #takeNext() {
-    while (this.#next < this.items.length) {
-      const item = this.items[this.#next];
-      this.#next += 1;
-      if (item.state === "waiting") return item;
-    }
-    return null;
+  #isSmall(item) {
+    return Boolean(this.#bundle) && !item.alone && !item.upload && item.size <= EACH;
   }
 
-  #launch(item) {
-    item.state = "active";
-    item.problem = "";
-    const run = (item.run = {}); // what a stopped run still reports is no longer heard
-    this.active.add(item);
-    const current = () => item.run === run && item.state === "active";
-    item.stop = this.#begin(item, {
-      progress: (bytes) => {
-        if (!current()) return;
-        if (bytes > item.sent) {
-          this.attempt = 0;
-          item.asked = false;
-        }
-        this.#setSent(item, bytes);
-        this.#changed();
-      },
-      done: () => {
-        if (!current()) return;
+  /** Take the next file, or small ones that go together. */
+  #takeSome() {
+    const items = [];
+    let room = BYTES;
+    for (let item = this.#peek(); item; item = this.#peek()) {
+      const full = items.length >= this.#most || item.size > room;
+      if (items.length && (full || !this.#isSmall(items[0]) || !this.#isSmall(item))) break;
+      items.push(item);
+      room -= item.size;
+      if (this.#again.length) this.#again.shift();
+      else this.#waiting.pop();
+    }
+    return items;
+  }
+
+  #peek() {
+    while (this.#waiting.length && this.#waiting.at(-1).state !== "waiting") this.#waiting.pop();
+    return this.#again[0] ?? this.#waiting.at(-1);
+  }
+
+  #launch(items) {
+    const run = { items };
+    this.#runs.add(run);
+    for (const item of items) {
+      item.state = "active";
+      item.problem = "";
+      this.active.add(item);
+    }
+    const heard = (hear) => (...said) => this.#runs.has(run) && hear(...said);
+    const answers = {
+      progress: heard((bytes) => this.#progress(run, bytes)),
+      done: heard((others) => this.#done(run, others)),
+      failed: heard((status, words) => this.#fail(run, status, words)),
+    };
+    run.stop = items.length > 1 ? this.#bundle(items, answers) : this.#begin(items[0], answers);
+  }
+
+  #progress({ items }, bytes) {
+    let left = bytes;
+    for (const item of items) {
+      const sent = Math.min(item.size, left);
+      left -= sent;
+      if (items.length === 1 && sent > item.sent) {
         this.attempt = 0;
-        this.#finish(item);
-        this.#fill();
-      },
-      failed: (status, words) => {
-        if (current()) this.#fail(item, status, words);
-      },
-    });
+        item.asked = false;
+      }
+      this.#setSent(item, sent);
+    }
+    this.#changed();
+  }
+
+  #done(run, others = []) {
+    this.#end(run);
+    this.attempt = 0;
+    if (run.items.length > 1) this.#most = Math.min(FILES, 2 * this.#most);
+    for (const item of others) item.alone = true;
+    this.#putBack(others);
+    for (const item of run.items) {
+      if (item.state === "active") this.#finish(item);
+    }
+    this.#fill();
   }
 
   #finish(item) {
@@ -131,9 +173,13 @@ export class Queue {
     this.doneCount += 1;
   }
 
-  #fail(item, status, words) {
+  #fail(run, status, words) {
+    const { items } = run;
     const decision = decide(status);
-    if (decision === "give-up" || (decision === "ask" && item.asked)) {
+    const hopeless = decision === "give-up" || (decision === "ask" && items.some((item) => item.asked));
+    this.#end(run);
+    if (hopeless && items.length === 1) {
+      const [item] = items;
       this.active.delete(item);
       item.state = "failed";
       item.problem = words;
@@ -141,12 +187,18 @@ export class Queue {
       this.#fill();
       return;
     }
-    this.#putBack(item);
+    this.#putBack(items);
+    if (hopeless) {
+      for (const item of items) item.alone = true; // so it is seen which of them cannot go, and why
+      this.#fill();
+      return;
+    }
     this.problem = words;
     if (decision === "ask") {
-      item.asked = true;
+      for (const item of items) item.asked = true;
       this.#askServer();
     } else {
+      if (items.length > 1) this.#most = Math.max(1, Math.floor(items.length / 2));
       this.#wait();
     }
   }
@@ -186,7 +238,8 @@ export class Queue {
   }
 
   #allDone() {
-    for (const item of [...this.active]) item.stop?.();
+    for (const run of this.#runs) run.stop?.();
+    this.#runs.clear();
     for (const item of this.items) {
       if (item.state !== "done") this.#finish(item);
     }
@@ -208,11 +261,18 @@ export class Queue {
     this.#changed();
   }
 
-  #putBack(item) {
-    this.active.delete(item);
-    item.state = "waiting";
-    item.run = null;
-    this.#again.push(item);
+  #end(run) {
+    this.#runs.delete(run);
+    // Of a bundle that did not come whole nothing is there.
+    if (run.items.length > 1) for (const item of run.items) this.#setSent(item, 0);
+  }
+
+  #putBack(items) {
+    for (const item of items) {
+      this.active.delete(item);
+      item.state = "waiting";
+      this.#again.push(item);
+    }
   }
 
   #setSent(item, bytes) {

@@ -1,30 +1,9 @@
 // One file's upload by tus 1.0 (https://tus.io), with the vendored tus-js-client: what the queue calls `begin`.
 
+import { UNREADABLE, readable, watch, words } from "./request.js";
 import { STRIDE, sealedReader } from "./sealed.js";
 
 const SMALL = 1024 * 1024; // bytes: such a file goes up in the request that announces it
-const STALLED = 60_000; // milliseconds without a byte moving, which is not the same as slow
-
-/** What the server said, or a sentence for its silence. */
-function words(status, body) {
-  if (!status) return "The server does not answer.";
-  try {
-    const { error } = JSON.parse(body);
-    if (error) return error;
-  } catch {
-    // not one of the server's own answers: a proxy's page, say
-  }
-  return `The server answers with an error (${status}).`;
-}
-
-async function readable(file) {
-  try {
-    await file.slice(0, 1).arrayBuffer();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /**
  * Return `begin` for a queue.
@@ -33,7 +12,6 @@ async function readable(file) {
  */
 export function uploader(access, key) {
   return (item, { progress, done, failed }) => {
-    let watch = null;
     const upload = new globalThis.tus.Upload(item.file, {
       endpoint: access.uploads,
       uploadUrl: item.upload ?? null,
@@ -49,19 +27,19 @@ export function uploader(access, key) {
         item.upload = upload.url;
       },
       onProgress: (bytes) => {
-        watched();
+        eye.moved();
         progress(bytes);
       },
       onSuccess: () => {
-        clearTimeout(watch);
+        eye.end();
         done();
       },
       onError: async (error) => {
-        clearTimeout(watch);
+        eye.end();
         const response = error.originalResponse;
         const status = response ? response.getStatus() : null;
         if (!status && !(await readable(item.file))) {
-          failed(undefined, "It can no longer be read: it was changed, moved or deleted since it was chosen.");
+          failed(undefined, UNREADABLE);
           return;
         }
         if (status === 404 || status === 410) item.upload = null;
@@ -70,18 +48,13 @@ export function uploader(access, key) {
     });
     item.announced = true;
 
-    function watched() {
-      clearTimeout(watch);
-      watch = setTimeout(() => {
-        upload.abort();
-        failed(null, "The server does not answer.");
-      }, STALLED);
-    }
-
-    watched();
+    const eye = watch(() => {
+      upload.abort();
+      failed(null, words(null));
+    });
     upload.start();
     return () => {
-      clearTimeout(watch);
+      eye.end();
       upload.abort();
     };
   };

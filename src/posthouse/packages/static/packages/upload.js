@@ -1,5 +1,6 @@
 // From what the server knows of a package, and the files, to a running upload.
 
+import { bundler } from "./bundles.js";
 import { Queue } from "./queue.js";
 import { Sending } from "./sending.js";
 import { stateOf } from "./server.js";
@@ -13,10 +14,11 @@ import { uploader } from "./tus.js";
  * @param key the package's, if it is encrypted: files are then sealed on their way
  */
 export function upload(state, files, { title, address, key }) {
-  const access = { uploads: state.uploads, right: state.right };
+  const access = { uploads: state.uploads, bundles: state.bundles, right: state.right };
   const items = state.files.map((known) => ({ ...known, file: files.get(known.path) }));
   const queue = new Queue(items, {
     begin: uploader(access, key),
+    bundle: access.bundles ? bundler(access, key) : null,
     ask: async () => {
       const now = await stateOf(address);
       if (now.right === null) {
