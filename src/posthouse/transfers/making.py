@@ -78,15 +78,16 @@ def _begin(file: File, wanted: tus.Creation) -> Upload:
     blob = None
     try:
         with transaction.atomic():
-            blob = blobs.create(file.size)
-            upload = _record(file, blob.id, wanted, 0)
-            if _came(file):
+            # Its row is held to the end: a bundle that has this file comes before or after all of it. The upload's
+            # reference alone would hold it only from the commit on, for it is checked then.
+            if File.objects.select_for_update().filter(pk=file.pk, blob=None).first() is None:
                 raise _CameMeanwhile
+            blob = blobs.create(file.size)
+            return _record(file, blob.id, wanted, 0)
     except (IntegrityError, _CameMeanwhile):
         if blob is not None:
             blobs.local().remove(blob.id)
         raise
-    return upload
 
 
 def _take_whole(file: File, wanted: tus.Creation, data: bytes) -> Upload:
