@@ -115,6 +115,13 @@ def test_a_server_that_cannot_now_is_asked_again_and_one_that_refuses_is_not() -
     assert server.bundles == [8, 8, 8]
 
 
+@pytest.mark.parametrize(("most", "tried"), [(3, [8, 4, 2, 2, 2, 2]), (0, [8, 4, 2, *[1] * 8])])
+def test_a_proxy_that_takes_less_at_once_gets_less(most: int, tried: list[int]) -> None:
+    server = Server(lambda count: Answer(413, {}, b"", "") if count > most else None)
+    assert send(server) == ({str(item.file) for item in ITEMS} if most else set()), "the others go alone"
+    assert server.bundles == tried
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     """Files by their names: small ones, one that is too large for a bundle, and an empty one."""

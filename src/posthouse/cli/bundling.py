@@ -16,6 +16,7 @@ from posthouse.lib.bundles import Item
 
 PIECE = 64 * 1024
 """Bytes that are handed to the line at a time: for how long it takes them, not all of a bundle, there is a limit."""
+TOO_LONG = 413
 
 
 def fits(file: Mapping[str, Any]) -> bool:
@@ -46,13 +47,19 @@ class Bundling:
         """
         here: set[str] = set()
         at, most = 0, len(items)
+        bound = most
         hope = Patience(self._patience)
         while at < len(items):
             group = items[at : at + most]
             try:
                 here |= self._post(bundles.pack(group))
             except ClientError as error:
-                hope.wait(error)
+                if error.status != TOO_LONG:
+                    hope.wait(error)
+                elif most > 1:
+                    most = bound = most // 2  # a proxy before the server takes less at once
+                else:
+                    at += 1
             except (HTTPError, OSError) as error:
                 if most > 1:
                     most //= 2
@@ -63,7 +70,7 @@ class Bundling:
                     raise ClientError(f"the upload makes no progress: {last}") from last
             else:
                 at += len(group)
-                most *= 2
+                most = min(2 * most, bound)
                 hope.gained()
         return here
 
