@@ -123,9 +123,13 @@ class Trial:
             return False
 
     def await_bytes(self, more: int, seconds: float = 180.0) -> None:
-        """Wait until so many bytes more have arrived."""
+        """Wait until so many bytes more have arrived, or all: where they had come before, only the commit is left."""
         before = stored(self.tokyo)
-        self._until(lambda: stored(self.tokyo) - before > more, seconds, f"{more} bytes did not arrive")
+
+        def came() -> bool:
+            return stored(self.tokyo) - before > more or self.is_there()
+
+        self._until(came, seconds, f"{more} bytes did not arrive")
 
     def await_trouble(self, *codes: str, seconds: float = 60.0) -> None:
         """Wait until the relay, or its link, says that it is in one of these troubles."""

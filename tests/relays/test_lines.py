@@ -166,7 +166,6 @@ def test_on_a_line_that_is_full_no_more_streams_are_tried(
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (StreamBroken("reset"), Broken, "broke"),
         (NoAnswer(), Broken, "took too long"),
         (TooLong(), Failed, "longer than"),
     ],
@@ -183,6 +182,25 @@ def test_what_breaks_is_told_in_words_and_not_used_again(
         stream.answer = None
     assert call(far).status == 200
     assert len(far._streams) == len(network.opened) - 1
+
+
+def test_when_one_stream_breaks_those_that_rest_are_left_too(far: Lines, network: Network) -> None:
+    settle(far, network)
+    first = list(network.opened)
+    busy = first[0]
+    busy.go_on.clear()
+    with ThreadPoolExecutor() as pool:
+        under_way = pool.submit(call, far)
+        with far._changed:
+            far._changed.wait_for(lambda: busy.load == 1, 5)
+        for stream in first[1:]:
+            stream.answer = StreamBroken("cut")
+        with pytest.raises(Broken):
+            call(far)
+        assert [stream.usable for stream in first] == [True] + [False] * (len(first) - 1)
+        busy.go_on.set()
+        assert under_way.result().status == 200
+    assert call(far).status == 200
 
 
 def test_where_nobody_answers_the_call_says_so_and_another_address_may_be_tried(far: Lines, network: Network) -> None:

@@ -204,6 +204,7 @@ class Lines:
             raise Broken(f"{place.host}, port {place.port} took too long to answer.") from None
         except StreamBroken as error:
             log.info("stream broke", server=self.name, error=str(error))
+            self._leave_idle()
             raise Broken(f"The connection to {place.host}, port {place.port} broke.") from error
         finally:
             self._release(stream)
@@ -252,6 +253,14 @@ class Lines:
             if not stream.usable:
                 self._drop_dead()
             self._changed.notify_all()
+
+    def _leave_idle(self) -> None:
+        """Leave the streams that rest: what broke one may have cut them too, and it would take a minute to notice."""
+        with self._changed:
+            for stream in self._streams:
+                if stream.load == 0:
+                    stream.close()
+            self._drop_dead()
 
     def _wanted(self) -> list[Stream]:
         """Return the streams that calls go by: no new ones go by those that are too many."""
