@@ -1,17 +1,17 @@
 """A bundle: small files of one package that go up in one request. Pure.
 
-The length of its head (4 bytes, big endian), the head as JSON, [[id of the file, bytes], …], and then the bytes of the
-files, one behind the other. Whoever sends one is told {"here": [id, …], "others": [[id, why], …]}: the first are in the
-store, be it since now or before; the others go up one by one, as all files may.
+Framed as posthouse.lib.framing does it, with the head [[id of the file, bytes], …]. Whoever sends one is told
+{"here": [id, …], "others": [[id, why], …]}: the first are in the store, be it since now or before; the others go up one
+by one, as all files may.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 from uuid import UUID
+
+from posthouse.lib import framing
 
 EACH = 256 * 1024
 """Bytes of one file at most."""
@@ -25,7 +25,6 @@ LIMIT = 4 + HEAD + BYTES
 """Bytes of a bundle at most."""
 
 F = TypeVar("F")
-_LENGTH = struct.Struct("!I")
 
 
 class BadBundle(ValueError):
@@ -56,27 +55,22 @@ def groups(files: Iterable[F], size: Callable[[F], int]) -> Iterator[list[F]]:
 def pack(items: Iterable[Item]) -> bytes:
     """Return a bundle of these files."""
     known = list(items)
-    head = json.dumps([[str(file), len(data)] for file, data in known], separators=(",", ":")).encode()
-    return b"".join((_LENGTH.pack(len(head)), head, *(data for _, data in known)))
+    return framing.pack([[str(file), len(data)] for file, data in known], (data for _, data in known))
 
 
 def unpack(bundle: bytes) -> list[Item]:
     """Return the files in a bundle, each once. Raises BadBundle."""
     try:
-        (length,) = _LENGTH.unpack_from(bundle)
-        head = json.loads(bundle[_LENGTH.size : _LENGTH.size + min(length, HEAD)])
+        head, at = framing.unpack(bundle, HEAD)
         entries = [(UUID(file), size) for file, size in head]
-    except (struct.error, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise BadBundle("The head of the bundle cannot be read.") from error
     _check(entries)
-    at = _LENGTH.size + length
-    if at + sum(size for _, size in entries) != len(bundle):
+    sizes = [size for _, size in entries]
+    if at + sum(sizes) != len(bundle):
         raise BadBundle("The bundle does not have as many bytes as its head says.")
-    items = []
-    for file, size in entries:
-        items.append(Item(file, bundle[at : at + size]))
-        at += size
-    return items
+    bodies = framing.bodies(bundle, at, sizes)
+    return [Item(file, data) for (file, _), data in zip(entries, bodies, strict=True)]
 
 
 def _check(entries: Sequence[tuple[UUID, int]]) -> None:

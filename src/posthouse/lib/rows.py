@@ -1,4 +1,9 @@
-"""Rows by the ten thousand, without a model's instance for each: an instance costs more than its row."""
+"""Rows by the ten thousand, without a model's instance for each: an instance costs more than its row.
+
+The statements are written here, for the ORM has none that is run once for each of many rows. What is put into them are
+the names of tables and columns, which no database takes as parameters: they come from the models, never from a caller's
+text, and are quoted as the database wants it. All values are parameters.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,7 @@ def insert(
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 - only quoted names of models: see above
     if ignore_conflicts:
         sql += " ON CONFLICT DO NOTHING"
     _execute(connection, sql, fields, rows)
@@ -43,8 +48,9 @@ def fill(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]
     quote = connection.ops.quote_name
     changes = ", ".join(f"{quote(field.column)} = %s" for field in fields)
     unset: Any = model._meta.get_field(empty)
-    table, key_column, unset_column = quote(model._meta.db_table), quote(key.column), quote(unset.column)
-    sql = f"UPDATE {table} SET {changes} WHERE {key_column} = %s AND {unset_column} IS NULL"  # noqa: S608 - our own
+    where = f"{quote(key.column)} = %s AND {quote(unset.column)} IS NULL"
+    table = quote(model._meta.db_table)
+    sql = f"UPDATE {table} SET {changes} WHERE {where}"  # noqa: S608 - only quoted names of models: see above
     _execute(connection, sql, [*fields, key], rows)
 
 

@@ -22,11 +22,11 @@ in it: they come later, many of them in a pack, perhaps. A pack is a file for th
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from posthouse.lib import framing
 from posthouse.store import digests
 
 MANIFEST_LIMIT = 64 * 1024 * 1024
@@ -126,29 +126,24 @@ class Item(NamedTuple):
     data: bytes
 
 
-_HEAD = struct.Struct("!I")
-
-
 def pack(items: Iterable[Item]) -> bytes:
-    """Return a bundle: the length of its head, the head (JSON), and the parts' bytes one after another."""
+    """Return a bundle, framed as posthouse.lib.framing does it."""
     known = list(items)
-    head = json.dumps([[item.file, item.part, len(item.data), item.digest.hex()] for item in known]).encode()
-    return b"".join((_HEAD.pack(len(head)), head, *(item.data for item in known)))
+    head = [[item.file, item.part, len(item.data), item.digest.hex()] for item in known]
+    return framing.pack(head, (item.data for item in known))
 
 
 def unpack(bundle: bytes) -> Iterator[Item]:
     """Yield the parts in a bundle. Raises WireError."""
     try:
-        (length,) = _HEAD.unpack_from(bundle)
-        head = json.loads(bundle[_HEAD.size : _HEAD.size + length])
+        head, at = framing.unpack(bundle, BUNDLE_LIMIT - BUNDLE_BYTES)
         entries = [(int(file), int(part), int(size), bytes.fromhex(digest)) for file, part, size, digest in head]
-    except (struct.error, ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise WireError("The bundle of parts cannot be read.") from error
-    at = _HEAD.size + length
-    if len(entries) > BUNDLE_PARTS or min((size for _, _, size, _ in entries), default=0) < 0:
+    sizes = [size for _, _, size, _ in entries]
+    if len(entries) > BUNDLE_PARTS or min(sizes, default=0) < 0:
         raise WireError("The bundle of parts has a wrong head.")
-    if at + sum(size for _, _, size, _ in entries) != len(bundle):
+    if at + sum(sizes) != len(bundle):
         raise WireError("The bundle of parts is cut short, or too long.")
-    for file, part, size, digest in entries:
-        yield Item(file, part, digest, bundle[at : at + size])
-        at += size
+    for (file, part, _, digest), data in zip(entries, framing.bodies(bundle, at, sizes), strict=True):
+        yield Item(file, part, digest, data)
