@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings
+from django.db import IntegrityError
 
 from posthouse.packages import ending, lifecycle, manifest, manifests, rights
 from posthouse.packages.models import File, Package
@@ -20,7 +21,7 @@ from posthouse.store import blobs, digests, disk, packs, parts
 from posthouse.store.errors import StoreBroken
 from posthouse.store.models import Blob, Part
 from posthouse.transfers import making
-from posthouse.transfers.errors import Refused
+from posthouse.transfers.errors import Busy, Refused
 from posthouse.transfers.models import Upload
 from tests.transfers.driver import CUT
 
@@ -326,3 +327,17 @@ def _closing(call: Any) -> Any:
         return call()
     finally:
         connection.close()
+
+
+def test_who_is_always_too_late_is_told_to_come_again(make_package, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = make_package(("a", 5))
+    tried = []
+
+    def late(*_: Any) -> None:
+        tried.append(1)
+        raise IntegrityError
+
+    monkeypatch.setattr(making, "_take_whole", late)
+    with pytest.raises(Busy):
+        send(package, 0, b"first")
+    assert len(tried) == making.TRIES

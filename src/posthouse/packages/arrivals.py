@@ -10,17 +10,15 @@ from django.utils import timezone
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.cluster.models import Server
-from posthouse.lib import rows
-from posthouse.lib.ids import uuid7
-from posthouse.packages import ending, finding, lifecycle, names
+from posthouse.packages import ending, finding, lifecycle, names, packing
 from posthouse.packages.manifest import Manifest, Recipient
 from posthouse.packages.manifest_files import ManifestBlob, ManifestFile
-from posthouse.packages.models import Delivery, File, Package
+from posthouse.packages.models import Delivery, Package
+from posthouse.packages.packing import Place
 from posthouse.store.models import Blob
 
 BATCH = 500
 NAMED = 5
-_FILE = ("id", "package", "number", "path", "size", "blob", "start", "packed_digest", "packed_crc32")
 
 
 class NotAdmitted(Exception):
@@ -86,7 +84,7 @@ def admit(manifest: Manifest, source: Server, blobs: Mapping[int, Blob]) -> Pack
             ending.let_go(manifest.package)
             return package
         _check(manifest, blobs)
-        rows.insert(File, _FILE, (_row(package, file, blobs[file.blob]) for file in manifest.files))
+        packing.add(package.pk, ((file.path, file.size, _place(file, blobs)) for file in manifest.files))
         Delivery.objects.bulk_create(_deliveries(package, manifest, here), batch_size=BATCH)
         finding.add(package)
         if package.release_at is None:
@@ -126,9 +124,9 @@ def _which(manifest: Manifest, blob: ManifestBlob) -> str:
     return f"{len(inside)} small files, “{names.shown(inside[0].path)}” among them,"
 
 
-def _row(package: Package, file: ManifestFile, blob: Blob) -> tuple[object, ...]:
-    proof = (None, b"", 0) if file.start is None else (file.start, file.digest, file.crc32)
-    return (uuid7(), package.pk, file.number, file.path, file.size, blob.pk, *proof)
+def _place(file: ManifestFile, blobs: Mapping[int, Blob]) -> Place:
+    blob = blobs[file.blob].pk
+    return Place(blob) if file.start is None else Place(blob, file.start, file.digest, file.crc32)
 
 
 def _deliveries(package: Package, manifest: Manifest, here: Server) -> list[Delivery]:

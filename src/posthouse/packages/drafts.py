@@ -16,10 +16,21 @@ from posthouse.accounts.encryption import EncryptionRule
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
 from posthouse.contacts import book
-from posthouse.lib import envelopes, rows
-from posthouse.lib.ids import uuid7
-from posthouse.packages import copying, destinations, finding, lifecycle, limits, names, policies, quotas, words
+from posthouse.lib import envelopes
+from posthouse.packages import (
+    copying,
+    destinations,
+    finding,
+    lifecycle,
+    limits,
+    names,
+    packing,
+    policies,
+    quotas,
+    words,
+)
 from posthouse.packages.models import Delivery, File, Package
+from posthouse.packages.packing import Place
 from posthouse.packages.recipients import Named, recipients_of
 from posthouse.store import blobs
 
@@ -166,25 +177,11 @@ def _record(
     book.remember(package.sender, [one.email for one in named if one.email])
     # One empty blob serves all the empty files of the package.
     empty = blobs.create(0).pk if not contents and any(size == 0 for _, size in paths) else None
-    rows.insert(
-        File,
-        ("id", "package", "number", "path", "size", "blob", "start", "packed_digest", "packed_crc32"),
-        (
-            (
-                *(uuid7(), package.pk, number, path, size),
-                *(_place(contents[path]) if contents else (None if size else empty, None, b"", 0)),
-            )
-            for number, (path, size) in enumerate(paths)
-        ),
-    )
+    places = (packing.of(contents[path]) if contents else Place(None if size else empty) for path, size in paths)
+    packing.add(package.pk, ((path, size, place) for (path, size), place in zip(paths, places, strict=True)))
     finding.add(package)
     if lifecycle.close_if_whole(package.pk):
         package.refresh_from_db()
-
-
-def _place(file: File) -> tuple[UUID | None, int | None, bytes, int]:
-    """Return where the bytes of a file are, for another one that has the same."""
-    return file.blob_id, file.start, bytes(file.packed_digest), file.packed_crc32
 
 
 def _files(files: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], list[str]]:

@@ -6,7 +6,6 @@ Every step is an UPDATE that names the old status; whoever comes second finds th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
@@ -16,9 +15,9 @@ from django.utils import timezone
 
 from posthouse.accounts.models import User
 from posthouse.cluster import servers
-from posthouse.lib import rows
 from posthouse.packages import ending, packing, signals
 from posthouse.packages.models import Delivery, File, Package
+from posthouse.packages.packing import Place
 from posthouse.store.models import Blob
 from posthouse.store.packs import Spot
 
@@ -32,18 +31,14 @@ def file_arrived(file: File, contents: Blob | Spot) -> bool:
     Return whether the package took it. Saying it again changes nothing and returns True; False means that the package
     is no longer uploading and never had these bytes.
     """
-    place: dict[str, Any] = {"blob": contents, "start": None}
-    proof: dict[str, Any] = {}
-    if isinstance(contents, Spot):
-        place = {"blob": contents.pack.id, "start": contents.start}
-        proof = {"packed_digest": contents.digest, "packed_crc32": contents.crc32}
-    same = File.objects.filter(pk=file.pk, **place)
+    place = packing.at(contents) if isinstance(contents, Spot) else Place(contents.pk)
+    same = File.objects.filter(pk=file.pk, blob=place.blob, start=place.start)
     with transaction.atomic():
         # First the package's row: of two last files that arrive at once, the second waits here until the first is
         # done, so one of them sees that nothing is missing. It also tells when the package moved last.
         if not _touch(file.package_id, Status.UPLOADING):
             return same.exists()
-        taken = File.objects.filter(pk=file.pk, blob=None).update(**place, **proof)
+        taken = File.objects.filter(pk=file.pk, blob=None).update(**place._asdict())
         if not taken and not same.exists():
             return False
         close_if_whole(file.package_id)
@@ -63,12 +58,7 @@ def files_arrived(package_id: UUID, spots: Mapping[UUID, Spot]) -> set[UUID] | N
         # Nobody begins an upload of one while its row is held for this: what is found next stays true.
         list(files.select_for_update().order_by("pk").values_list("pk"))
         taken = set(files.filter(blob=None, upload=None).values_list("pk", flat=True))
-        rows.fill(
-            File,
-            ("blob", "start", "packed_digest", "packed_crc32"),
-            ((spot.pack.id, spot.start, spot.digest, spot.crc32, pk) for pk, spot in spots.items() if pk in taken),
-            empty="blob",
-        )
+        packing.place((pk, packing.at(spots[pk])) for pk in taken)
         close_if_whole(package_id)
     return taken
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,8 +16,11 @@ from posthouse.packages.models import File, Package
 from posthouse.store import blobs, packs
 from posthouse.store.errors import StoreError
 from posthouse.transfers import expiry, leases, tus
-from posthouse.transfers.errors import Conflict, Forbidden, Gone, NotFound, RightEnded, of_store
+from posthouse.transfers.errors import Busy, Conflict, Forbidden, Gone, NotFound, RightEnded, of_store
 from posthouse.transfers.models import Upload
+
+TRIES = 3
+"""Of making an upload, while others make the same one."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,14 @@ def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Uploa
 
     `data`, all bytes of a small file, is taken at once, if nothing of the file is here yet. Raises Refused.
     """
+    for _ in range(TRIES):
+        # When somebody else was first our rows went with the transaction, and next time his are found.
+        with suppress(IntegrityError, _CameMeanwhile):
+            return _make(claim, wanted, data)
+    raise Busy
+
+
+def _make(claim: Claim, wanted: tus.Creation, data: bytes | None) -> Upload:
     package = package_of(claim, ended=True)
     file = File.objects.select_related("blob").filter(id=wanted.file, package=package).first()
     if file is None:
@@ -67,8 +79,6 @@ def make(claim: Claim, wanted: tus.Creation, data: bytes | None = None) -> Uploa
         return _begin(file, wanted) if data is None or file.blob else _take_whole(file, wanted, data)
     except StoreError as error:
         raise of_store(error) from error
-    except (IntegrityError, _CameMeanwhile):
-        return make(claim, wanted, data)  # our rows went with the transaction; next time it is found
 
 
 def _begin(file: File, wanted: tus.Creation) -> Upload:
