@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from posthouse.accounts.models import User
 from posthouse.cluster.models import Server
+from posthouse.packages import drafts
+from posthouse.packages.models import Package
 
 PASSWORD = "correct horse battery"
 
@@ -60,3 +64,15 @@ def carla(rio: Server) -> User:
 def admin(paris: Server) -> User:
     """An administrator of this server."""
     return make_user("admin", paris, User.Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def draft(alice: User, bob: User) -> Callable[..., Package]:
+    """Make a package of Alice's to Bob that awaits its files."""
+
+    def make(
+        *recipients: str, title: str = "Rushes", note: str = "", files: tuple[tuple[str, int], ...] = (("a.mov", 10),)
+    ) -> Package:
+        return drafts.create(alice, title, note, recipients or ["bob"], files)
+
+    return make

@@ -85,7 +85,7 @@ class Trial:
         """Send a package through one fault and return the seconds from its mending to the arrival."""
         # Another film each time: a server is not sent what it has.
         self.films += 1
-        self.film = parcels.big(self.folder / f"film-{self.films}", FILM, self.films)
+        self.film = parcels.big(self.folder / f"film-{self.films}", FILM, self.films, notes=40)
         course = fault(self)
         before = stored(self.tokyo)
         strikes = next(course)

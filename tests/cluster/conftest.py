@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 import pytest
@@ -20,6 +21,14 @@ class Signer:
 
     server: Server
     key: Ed25519PrivateKey
+
+    @classmethod
+    def of(cls, server: Server) -> Self:
+        """Give a server a real key, which is known here."""
+        key = Ed25519PrivateKey.generate()
+        server.keys = [identity.text_of(key.public_key())]
+        server.save()
+        return cls(server, key)
 
     def sign(
         self, method: str, path: str, query: str = "", *, body: bytes = b"", to: UUID | None = None
@@ -42,10 +51,7 @@ def here(paris: Server) -> Server:
 @pytest.fixture
 def signer(here: Server, tokyo: Server) -> Signer:
     """Tokyo, with a real key that is known here."""
-    key = Ed25519PrivateKey.generate()
-    tokyo.keys = [identity.text_of(key.public_key())]
-    tokyo.save()
-    return Signer(tokyo, key)
+    return Signer.of(tokyo)
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 
-import pytest
-
-from posthouse.accounts.models import User
-from posthouse.packages import drafts, lifecycle
+from posthouse.packages import lifecycle
 from posthouse.packages.models import File, Package
 from posthouse.store import blobs, parts
 from posthouse.store.models import Blob
-
-Make = Callable[..., Package]
 
 
 def contents(data: bytes) -> Blob:
@@ -38,15 +32,3 @@ def upload(package: Package) -> Package:
         assert lifecycle.file_arrived(file, contents(bytes_of(file)))
     package.refresh_from_db()
     return package
-
-
-@pytest.fixture
-def draft(alice: User, bob: User) -> Make:
-    """Make a package of Alice's to Bob that awaits its files."""
-
-    def make(
-        *recipients: str, title: str = "Rushes", note: str = "", files: tuple[tuple[str, int], ...] = (("a.mov", 10),)
-    ) -> Package:
-        return drafts.create(alice, title, note, recipients or ["bob"], files)
-
-    return make

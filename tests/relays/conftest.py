@@ -37,7 +37,7 @@ from posthouse.relays import asgi, wire
 from posthouse.relays.far import FarServer
 from posthouse.relays.sending import Sending
 from posthouse.store import blobs, digests, parts
-from tests.cluster.conftest import signer  # noqa: F401 - a fixture
+from tests.cluster.conftest import Signer
 
 PART = 64 * 1024
 SMALL = 1000
@@ -266,3 +266,9 @@ def arrived(package_id: Any) -> list[bytes]:
 def nothing_to_see() -> bool:
     """Whether no package is known here, in whatever state."""
     return not Package.objects.exists()
+
+
+@pytest.fixture
+def signer(here: Server, tokyo: Server) -> Signer:
+    """Tokyo, with a real key that is known here."""
+    return Signer.of(tokyo)

@@ -32,7 +32,7 @@ class FakeFar:
 
     def __init__(self) -> None:
         self.got: dict[tuple[int, int], bytes] = {}
-        self.sizes: list[int] = []
+        self.sizes: dict[int, int] = {}
         self.state = wire.OFFERED
         self.errors: dict[str, Exception] = {}
         self.calls: list[str] = []
@@ -54,7 +54,7 @@ class FakeFar:
         if self.state != wire.ARRIVING:
             return Standing(self.state)
         gaps = []
-        for file, size in enumerate(self.sizes):
+        for file, size in self.sizes.items():
             count = parts.part_count(size, parts.part_size(size))
             have = {part for number, part in self.got if number == file}
             gaps += [Gap(file, first, last) for first, last in parts.missing(have, count)]
@@ -66,7 +66,7 @@ class FakeFar:
 
     def manifest(self, data: bytes) -> Standing:
         self._step("manifest")
-        self.sizes = [blob.size for blob in manifests.loads(data).blobs]
+        self.sizes = {blob.number: blob.size for blob in manifests.loads(data).blobs}
         self.state = wire.ARRIVING
         return self._standing()
 

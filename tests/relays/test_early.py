@@ -40,7 +40,7 @@ class EarlyFar(FakeFar):
 
     def outline(self, data: bytes) -> Standing:
         self._step("outline")
-        self.sizes = [file.size for file in wire.read_outline(data) if file]
+        self.sizes = {number: file.size for number, file in enumerate(wire.read_outline(data)) if file}
         self.state = wire.ARRIVING
         missing = self._standing().missing
         self.state = wire.OFFERED

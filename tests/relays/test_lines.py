@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -113,38 +114,35 @@ def test_the_first_call_opens_several_streams_at_once(far: Lines, network: Netwo
     assert far.calls() == DEPTH * len(network.opened)
 
 
-def test_a_call_goes_by_the_stream_that_has_least_to_do(far: Lines, network: Network) -> None:
-    settle(far, network)
+@contextmanager
+def loaded(far: Lines, network: Network, depth: int) -> Iterator[list[Future[Any]]]:
+    """Have more calls than `depth` for each stream, of which so many are under way; they end when this does."""
     for stream in network.opened:
         stream.go_on.clear()
         stream.carried.clear()
-    with ThreadPoolExecutor(32) as pool:
-        calls = [pool.submit(call, far) for _ in range(DEPTH * len(network.opened))]
+    with ThreadPoolExecutor(64) as pool:
+        calls = [pool.submit(call, far) for _ in range(depth * len(network.opened) + 1)]
         with far._changed:
-            far._changed.wait_for(lambda: all(stream.load == DEPTH for stream in network.opened), 5)
-        late = pool.submit(call, far)
-        assert {len(stream.carried) for stream in network.opened} == {DEPTH}
-        assert not late.done()
+            far._changed.wait_for(lambda: all(stream.load == depth for stream in network.opened), 5)
+        yield calls
         for stream in network.opened:
             stream.go_on.set()
-        assert all(one.result().status == 200 for one in [*calls, late])
+        assert all(one.result().status == 200 for one in calls)
+
+
+def test_a_call_goes_by_the_stream_that_has_least_to_do(far: Lines, network: Network) -> None:
+    settle(far, network)
+    with loaded(far, network, DEPTH) as calls:
+        assert {len(stream.carried) for stream in network.opened} == {DEPTH}
+        assert not any(one.done() for one in calls)
 
 
 def test_at_the_end_less_is_queued_on_each_stream(far: Lines, network: Network) -> None:
     settle(far, network)
     far._rate = 80e6
     far.stretch(1000)
-    for stream in network.opened:
-        stream.go_on.clear()
-        stream.carried.clear()
-    with ThreadPoolExecutor(32) as pool:
-        calls = [pool.submit(call, far) for _ in range(DEPTH * len(network.opened))]
-        with far._changed:
-            far._changed.wait_for(lambda: all(stream.load == LAST_DEPTH for stream in network.opened), 5)
+    with loaded(far, network, LAST_DEPTH):
         assert {stream.load for stream in network.opened} == {LAST_DEPTH}
-        for stream in network.opened:
-            stream.go_on.set()
-        assert all(one.result().status == 200 for one in calls)
 
 
 def test_on_a_line_that_is_full_no_more_streams_are_tried(
@@ -195,7 +193,7 @@ def test_when_one_stream_breaks_those_that_rest_are_left_too(far: Lines, network
             far._changed.wait_for(lambda: busy.load == 1, 5)
         for stream in first[1:]:
             stream.answer = StreamBroken("cut")
-        with pytest.raises(Broken):
+        with pytest.raises(Broken, match="broke"):
             call(far)
         assert [stream.usable for stream in first] == [True] + [False] * (len(first) - 1)
         busy.go_on.set()

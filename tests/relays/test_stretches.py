@@ -130,7 +130,8 @@ def test_where_bytes_wait_in_front_of_the_line_no_more_streams_are_tried() -> No
     adapter = Adapter(0.1)
     for second in range(0, 60, 3):
         assert adapter.observe(second, 1e6, held_back=False, queued=True) is None
-    assert adapter.observe(60, 1e6, held_back=False).streams == 12  # type: ignore[union-attr]
+    assert adapter.observe(60, 1e6, held_back=False) is not None
+    assert adapter.streams == 12
     assert adapter.observe(63, 2e6, held_back=False, queued=True) is None, "they are kept, and that is enough"
     assert adapter.streams == 12
 

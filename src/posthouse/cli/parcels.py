@@ -22,9 +22,11 @@ class Parcel:
     size: int
 
 
-def big(folder: Path, size: int = BIG, seed: int = 1) -> Parcel:
-    """Make one large file of noise that nothing can compress; another seed makes another one."""
-    return _parcel(folder, {"film.mov": size}, random.Random(seed))  # noqa: S311 - contents to compare
+def big(folder: Path, size: int = BIG, seed: int = 1, notes: int = 0) -> Parcel:
+    """Make one large file of noise that nothing can compress, and so many small ones; another seed makes others."""
+    source = random.Random(seed)  # noqa: S311 - contents to compare
+    beside = {f"notes/{number:02}.txt": source.randrange(1, 20_000) for number in range(notes)}
+    return _parcel(folder, {"film.mov": size} | beside, source)
 
 
 def many(folder: Path, count: int = MANY, most: int = 400_000) -> Parcel:
