@@ -197,7 +197,7 @@ def test_a_head_that_says_too_much_is_refused(package, tus) -> None:
         ([[known[0], True]], b"1", "1 to 262144 bytes"),
         ([[known[0], 1.0]], b"1", "1 to 262144 bytes"),
         ([[known[0], bundles.EACH + 1]], bytes(bundles.EACH + 1), "1 to 262144 bytes"),
-        ([[str(uuid4()), bundles.EACH] for _ in range(17)], b"", "at most 4194304 bytes together"),
+        ([[str(uuid4()), bundles.EACH] for _ in range(17)], b"", f"at most {bundles.BYTES} bytes together"),
         ([[known[0], 1000]], DATAS[0][:-1], "not have as many bytes"),
         ([[known[0], 1000]], DATAS[0] + b"?", "not have as many bytes"),
     ]:

@@ -15,7 +15,7 @@ from posthouse.lib import framing
 
 EACH = 256 * 1024
 """Bytes of one file at most."""
-BYTES = 4 * 1024 * 1024
+BYTES = 2 * 1024 * 1024
 """Bytes of all of its files at most."""
 FILES = 500
 """Files at most."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BinaryField, CharField, IntegerField, Model, TextField, UUIDField
+
+BATCH = 1000
+"""Rows that are held at a time."""
 
 
 def insert(
@@ -56,14 +60,15 @@ def fill(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]
 
 def _execute(connection: BaseDatabaseWrapper, sql: str, fields: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
     prepared = [_preparation(field, connection) for field in fields]
-    # Column by column, for most need nothing: field by field it would take longer than all the rest.
-    columns_of_values = [
-        column if prepare is None else map(prepare, column)
-        for prepare, column in zip(prepared, zip(*rows, strict=True), strict=False)
-    ]
-    if columns_of_values:
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, list(zip(*columns_of_values, strict=True)))
+    waiting = iter(rows)
+    with connection.cursor() as cursor:
+        while some := list(islice(waiting, BATCH)):
+            # Column by column, for most need nothing: field by field it would take longer than all the rest.
+            columns = [
+                column if prepare is None else map(prepare, column)
+                for prepare, column in zip(prepared, zip(*some, strict=True), strict=True)
+            ]
+            cursor.executemany(sql, list(zip(*columns, strict=True)))
 
 
 def _preparation(field: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], Any] | None:

@@ -12,7 +12,7 @@ from blake3 import blake3
 class Hasher(Protocol):
     """What takes bytes and tells their digest, in the manner of hashlib."""
 
-    def update(self, data: bytes | memoryview, /) -> object:
+    def update(self, data: bytes, /) -> object:
         """Take more bytes."""
         ...
 

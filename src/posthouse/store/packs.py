@@ -27,6 +27,7 @@ from django.utils import timezone
 from posthouse.lib import bundles, rows
 from posthouse.lib.ids import uuid7
 from posthouse.store import blobs, crc, digests, disk, many, parts
+from posthouse.store.blobs import STEP
 from posthouse.store.errors import BlobMissing, StoreError, StoreFull
 from posthouse.store.models import Blob
 from posthouse.store.records import Piece
@@ -93,7 +94,7 @@ class Pack:
         disk.sync(self._descriptor)
         spots = []
         for data in files:
-            spots.append(Spot(self, start, _digest(self.algorithm, data), zlib.crc32(data)))
+            spots.append(Spot(self, start, _digest(self.algorithm, [data]), zlib.crc32(data)))
             start += len(data)
         return spots
 
@@ -173,17 +174,17 @@ def seal(blob_id: UUID, spans: Iterable[Span]) -> None:
     used = list(spans)
     size = max(span.start + span.size for span in used)
     with disk.closing(blobs.local().open(blob_id)) as descriptor:
-        data = memoryview(b"".join(disk.read_at(descriptor, 0, size, size)))
-    for span in used:
-        if _digest(blob.algorithm, data[span.start : span.start + span.size]) != span.digest:
-            raise BlobMissing("The store lost bytes of a small file that it had acknowledged. Send the package again.")
-    pieces = []
-    for number in range(parts.part_count(size, blob.part_size)):
-        offset, length = parts.span(number, size, blob.part_size)
-        part = data[offset : offset + length]
-        hasher = digests.new(blob.algorithm)
-        hasher.update(part)
-        pieces.append(Piece(number, length, hasher.digest(), zlib.crc32(part)))
+        for span in used:
+            if _digest(blob.algorithm, disk.read_at(descriptor, span.start, span.size, STEP)) != span.digest:
+                raise BlobMissing(
+                    "The store lost bytes of a small file that it had acknowledged. Send the package again."
+                )
+        numbers = range(parts.part_count(size, blob.part_size))
+        places = enumerate(parts.span(number, size, blob.part_size) for number in numbers)
+        pieces = [
+            _piece(blob.algorithm, number, length, disk.read_at(descriptor, offset, length, STEP))
+            for number, (offset, length) in places
+        ]
     with transaction.atomic():
         many.record({blob_id: pieces})
         Blob.objects.filter(pk=blob_id, state=Blob.State.ARRIVING).update(
@@ -194,10 +195,21 @@ def seal(blob_id: UUID, spans: Iterable[Span]) -> None:
         )
 
 
-def _digest(algorithm: str, data: bytes | memoryview) -> bytes:
+def _digest(algorithm: str, data: Iterable[bytes]) -> bytes:
+    """Return the digest of a file of one part."""
     hasher = digests.new(algorithm)
-    hasher.update(data)
+    for piece in data:
+        hasher.update(piece)
     return digests.of_parts(algorithm, [hasher.digest()])
+
+
+def _piece(algorithm: str, number: int, size: int, data: Iterable[bytes]) -> Piece:
+    hasher = digests.new(algorithm)
+    crc32 = 0
+    for piece in data:
+        hasher.update(piece)
+        crc32 = zlib.crc32(piece, crc32)
+    return Piece(number, size, hasher.digest(), crc32)
 
 
 def _reserve(owner: UUID, size: int) -> tuple[Pack, int]:

@@ -199,9 +199,9 @@ test("what is large, has begun, or is the only one goes alone", () => {
 });
 
 test("a bundle has no more bytes than it may", () => {
-  const { queue, bundles } = setUp(40, { size: EACH, bundled: true });
+  const { queue, bundles } = setUp(20, { size: EACH, bundled: true });
   queue.start();
-  assert.deepEqual(bundles.map(({ names }) => names.length), [BYTES / EACH, BYTES / EACH, 8]);
+  assert.deepEqual(bundles.map(({ names }) => names.length), [BYTES / EACH, BYTES / EACH, 4]);
 });
 
 test("the bytes of a bundle count for its files one after another, and its end ends them all", () => {

@@ -4,7 +4,7 @@ import { UNREADABLE, readable, watch, words } from "./request.js";
 import { sealedReader } from "./sealed.js";
 
 export const EACH = 256 * 1024; // bytes of one file at most
-export const BYTES = 4 * 1024 * 1024; // of all files in a bundle
+export const BYTES = 2 * 1024 * 1024; // of all files in a bundle
 export const FILES = 500;
 
 /** What comes before the bytes of the files: the length of the head, and the head. */
