@@ -17,9 +17,8 @@ from posthouse.packages import receipts
 from posthouse.packages.models import Download
 from tests.conftest import make_user
 from tests.notices.conftest import LETTER, told
-from tests.packages.conftest import draft, upload
+from tests.packages.conftest import upload
 
-__all__ = ["draft"]  # a fixture
 NIGHT = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 
 

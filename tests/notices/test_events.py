@@ -23,9 +23,7 @@ from posthouse.sync import runs
 from posthouse.sync.models import Copy, Run
 from tests.conftest import make_user
 from tests.notices.conftest import told
-from tests.packages.conftest import draft, upload
-
-__all__ = ["draft"]  # a fixture
+from tests.packages.conftest import upload
 
 Make = Callable[..., Package]
 

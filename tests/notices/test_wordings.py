@@ -15,9 +15,7 @@ from posthouse.notices.models import OutgoingMail, Words
 from posthouse.packages import signals
 from posthouse.packages.models import Package
 from tests.notices.conftest import Post, attempt, bodies
-from tests.packages.conftest import draft, upload
-
-__all__ = ["draft"]  # a fixture
+from tests.packages.conftest import upload
 
 PLACE = "/aspera/faspex/server/configuration/mails/"
 KINDS = {

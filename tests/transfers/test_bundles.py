@@ -109,6 +109,7 @@ def test_said_again_it_changes_nothing_and_is_answered_the_same(package, tus) ->
     """The answer was lost, perhaps: also when the package was closed by it."""
     client = tus(package)
     first = said(client.bundle(DATAS))
+    assert first["here"] == [str(package.files.get(number=number).pk) for number in DATAS], "in their order"
     before = list(package.files.values())
     assert said(client.bundle(DATAS)) == first
     assert list(package.files.values()) == before

@@ -92,7 +92,7 @@ def take(claim: Claim, items: list[Item]) -> dict[UUID, bool]:
             raise Conflict(
                 f"The file {item.file} was announced with {known[item.file][0]} bytes, not {len(item.data)}."
             )
-    here = {file: blob is not None for file, (_, blob, _) in known.items()}
+    here = {item.file: known[item.file][1] is not None for item in items}  # in their order, whoever asks
     wanted = [item for item in items if known[item.file][1:] == [None, None]]
     if wanted:
         making.package_of(claim)
