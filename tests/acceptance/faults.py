@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from tests.acceptance.disks import Disk
-from tests.acceptance.servers import RealServer, until
+from tests.acceptance.servers import RealServer
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.acceptance.trial import Trial

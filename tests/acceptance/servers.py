@@ -6,8 +6,7 @@ import itertools
 import os
 import signal
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -157,14 +156,6 @@ def stored(server: RealServer) -> int:
     """Return how many bytes of the disk a server's store really takes."""
     store = server.folder / "data" / "store"
     return sum(path.stat().st_blocks * 512 for path in store.rglob("*") if path.is_file())
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0, pause: float = 0.05) -> None:
-    """Wait until `condition()` is true. Raises AssertionError when it is not so in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not so within {seconds} s"
-        time.sleep(pause)
 
 
 def _new_database(name: str) -> str | None:

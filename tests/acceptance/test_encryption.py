@@ -17,7 +17,8 @@ from posthouse.lib import envelopes, sealing
 from posthouse.lib.envelopes import RECORD
 from posthouse.lib.sealing import Damaged
 from tests.acceptance.conftest import Cluster
-from tests.acceptance.servers import PASSWORD, RealServer, until
+from tests.acceptance.servers import PASSWORD, RealServer
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 

@@ -9,7 +9,8 @@ import pytest
 
 from posthouse.cli.client import Client
 from tests.acceptance.conftest import Cluster
-from tests.acceptance.servers import PASSWORD, until
+from tests.acceptance.servers import PASSWORD
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.servers import PASSWORD, RealServer, join, running, until
+from tests.acceptance.servers import PASSWORD, RealServer, join, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import Cluster
-from tests.acceptance.servers import PASSWORD, until
+from tests.acceptance.servers import PASSWORD
+from tests.waiting import until
 
 pytestmark = pytest.mark.acceptance
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Cluster
-from tests.acceptance.servers import PASSWORD, RealServer, until
+from tests.acceptance.servers import PASSWORD, RealServer
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 

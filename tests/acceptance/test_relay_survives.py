@@ -16,7 +16,8 @@ from posthouse.cli import parcels
 from posthouse.cli.client import Client
 from posthouse.cli.parcels import Parcel
 from tests.acceptance.conftest import Cluster
-from tests.acceptance.servers import PASSWORD, RealServer, stored, until
+from tests.acceptance.servers import PASSWORD, RealServer, stored
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 from urllib3.exceptions import HTTPError
 
-from tests.acceptance.servers import PASSWORD, RealServer, alive, running, until
+from tests.acceptance.servers import PASSWORD, RealServer, alive, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.acceptance
 

@@ -15,7 +15,8 @@ import pytest
 
 from tests.acceptance import bridge
 from tests.acceptance.lines import Line, private_network
-from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running, until
+from tests.acceptance.servers import PASSWORD, RealServer, join, make_people, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.acceptance.servers import alive, until
+from tests.acceptance.servers import alive
+from tests.waiting import until
 
 PROGRAM = """
 import os, sys, time

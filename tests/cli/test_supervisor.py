@@ -5,19 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from posthouse.cli.supervisor import LONGEST_WAIT_SECONDS, Program, Supervisor, wait_before_restart
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not so in time"
-        time.sleep(0.02)
+from tests.waiting import until
 
 
 class Rig:
@@ -115,7 +108,7 @@ def _alive(pid: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_stops_its_programs_in_their_order_and_ends_with_0(rig: Rig, number: int) -> None:
     rig.start(rig.patient("web"), rig.patient("work"))
-    _until(lambda: bool(rig.lines("ready")))
+    until(lambda: bool(rig.lines("ready")))
     os.kill(rig.pid, number)
     assert rig.wait() == 0
     assert [line.rsplit(" ", 1)[0] for line in rig.notes.read_text().splitlines()][-2:] == ["web stops", "work stops"]
@@ -123,9 +116,9 @@ def test_it_stops_its_programs_in_their_order_and_ends_with_0(rig: Rig, number: 
 
 def test_a_program_that_dies_is_started_again_and_the_other_is_left_alone(rig: Rig) -> None:
     rig.start(rig.patient("web"), rig.patient("work"))
-    _until(lambda: bool(rig.lines("ready")))
+    until(lambda: bool(rig.lines("ready")))
     os.kill(_pid(rig.lines("work runs")[0]), signal.SIGKILL)
-    _until(lambda: len(rig.lines("work runs")) == 2)
+    until(lambda: len(rig.lines("work runs")) == 2)
     assert len(rig.lines("web runs")) == 1
     os.kill(rig.pid, signal.SIGTERM)
     assert rig.wait() == 0
@@ -145,7 +138,7 @@ def test_a_program_that_fails_before_all_are_ready_ends_the_supervisor_with_1(ri
 
 def test_a_program_that_does_not_stop_in_time_is_ended(rig: Rig) -> None:
     rig.start(rig.stubborn("web"), rig.patient("work"))
-    _until(lambda: bool(rig.lines("ready")))
+    until(lambda: bool(rig.lines("ready")))
     os.kill(rig.pid, signal.SIGTERM)
     assert rig.wait() == 0
     assert not _alive(_pid(rig.lines("web runs")[0]))
@@ -156,7 +149,7 @@ def test_a_second_signal_ends_what_is_left_at_once(rig: Rig) -> None:
     slow = rig.stubborn("web")
     slow.stop_seconds = 60.0
     rig.start(slow)
-    _until(lambda: bool(rig.lines("ready")))
+    until(lambda: bool(rig.lines("ready")))
     os.kill(rig.pid, signal.SIGINT)
     time.sleep(0.3)
     os.kill(rig.pid, signal.SIGINT)
@@ -165,12 +158,12 @@ def test_a_second_signal_ends_what_is_left_at_once(rig: Rig) -> None:
 
 def test_kill_9_of_the_supervisor_takes_its_children_with_it(rig: Rig) -> None:
     rig.start(rig.patient("web"), rig.stubborn("work"))
-    _until(lambda: bool(rig.lines("ready")))
+    until(lambda: bool(rig.lines("ready")))
     children = [_pid(line) for line in rig.lines("web runs") + rig.lines("work runs")]
     assert all(map(_alive, children))
     os.kill(rig.pid, signal.SIGKILL)
     rig.wait()
-    _until(lambda: not any(map(_alive, children)), 2.0)
+    until(lambda: not any(map(_alive, children)), 2.0)
 
 
 @pytest.mark.parametrize(

@@ -23,20 +23,13 @@ from posthouse.jobs.presence import Presence, folder, wake
 from posthouse.jobs.worker import Kind, Worker, register, register_periodic
 from posthouse.sync.models import Run
 from tests.jobs.conftest import MakeRun
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def all_runs() -> object:
     return Run.objects.order_by("created_at")
-
-
-def until(true: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 @contextmanager
