@@ -82,7 +82,7 @@ class Peers:
             "rsync over ssh": ["rsync", "--whole-file", "-e", " ".join(["ssh", *ssh]), f"{self.root}/{{}}", there],
             OPEN: [
                 *self.far.within,
-                *("env", f"GLOBUS_HOSTNAME={self.far.address}", "globus-url-copy", "-p", "4"),
+                *(*self._globus(self.far), "globus-url-copy", "-p", "4"),
                 f"ftp://{self.near.address}:{GRIDFTP_PORT}{self.root}/{{}}",
                 f"file://{self.taken}/{{}}",
             ],
@@ -164,8 +164,19 @@ class Peers:
             f"port {GRIDFTP_PORT}\nallow_anonymous 1\nanonymous_user root\nanonymous_group root\nallow_root 1\n"
             f"data_interface {self.near.address}\ncontrol_interface {self.near.address}\n"
         )
-        words = ["env", f"GLOBUS_HOSTNAME={self.near.address}", "globus-gridftp-server", "-c", str(own), "-no-detach"]
+        words = [*self._globus(self.near), "globus-gridftp-server", "-c", str(own), "-no-detach"]
         self._start([*self.near.within, *words], self.near.address, GRIDFTP_PORT)
+
+    def _globus(self, host: Host) -> list[str]:
+        """Return what goes before a program of Globus, which asks for the names of addresses."""
+        named = ["env", f"GLOBUS_HOSTNAME={host.address}"]
+        if self.near.address == self.far.address:
+            return named
+        # From a namespace no name server can be reached.
+        hosts = self.root / "hosts"
+        hosts.write_text(f"{self.near.address} near\n{self.far.address} far\n")
+        bind = 'mount --bind "$1" /etc/hosts; shift; exec "$@"'
+        return ["unshare", "--mount", "sh", "-euc", bind, "sh", str(hosts), *named]
 
     def _start(self, command: Sequence[str], address: str, port: int) -> None:
         parent = os.getpid()

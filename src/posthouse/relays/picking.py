@@ -34,6 +34,8 @@ LANES = [(state, size) for state in (State.QUEUED, State.DEFERRED, State.HELD) f
 def claim(holder: str) -> Relay | None:
     """Claim the relay that starts next at this worker; None when none may."""
     leases.take_back_ended(Relay)
+    if not Relay.objects.filter(state__in=(State.QUEUED, State.DEFERRED, State.HELD)).exists():
+        return None  # what each worker asks each second shall cost little where nothing is to be done
     places = settings.POSTHOUSE.relay_workers
     for _ in range(TRIES):
         ways = _ways()

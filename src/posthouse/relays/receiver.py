@@ -19,7 +19,7 @@ from django.utils import timezone
 from posthouse.cluster.errors import Kind, Refusal
 from posthouse.cluster.incoming import require_licence
 from posthouse.cluster.signatures import Caller
-from posthouse.lib import rows
+from posthouse.lib import allocator, rows
 from posthouse.packages import arrivals
 from posthouse.packages import manifest as manifests
 from posthouse.packages.manifest import Manifest
@@ -36,6 +36,8 @@ from posthouse.store.models import Blob, Part
 State = Arrival.State
 
 ABANDONED_AFTER = timedelta(days=14)
+LARGE = 256 * 1024
+"""Bytes of a manifest of many files, some thousands: it takes many times as much memory once it is read."""
 
 log = structlog.get_logger("posthouse.relays")
 
@@ -123,7 +125,7 @@ def commit(caller: Caller, relay: UUID) -> Standing:
         return _standing(arrival)
     if arrival.state == State.OFFERED:
         raise Refusal(409, "The manifest of this relay is not here yet.", Kind.TEMPORARY, "unoffered")
-    manifest = manifests.loads(bytes(arrival.manifest))
+    manifest = _loads(bytes(arrival.manifest))
     blobs = blobs_of(arrival)
     _drop_what_is_wrong(manifest, blobs)
     standing = _standing(arrival, blobs)
@@ -187,7 +189,7 @@ def forget_abandoned() -> int:
 def _read(data: bytes, arrival: Arrival) -> Manifest:
     """Return the manifest if it holds together and is the offered package's. Raises Refusal."""
     try:
-        manifest = manifests.loads(data)
+        manifest = _loads(data)
     except ManifestError as error:
         raise Refusal(422, str(error)) from error
     if manifest.package != arrival.package_id:
@@ -197,6 +199,12 @@ def _read(data: bytes, arrival: Arrival) -> Manifest:
         if crc.of_parts((part.crc32, length) for part, length in zip(blob.parts, spans, strict=True)) != blob.crc32:
             raise Refusal(422, f"A file's CRC-32 in the manifest is not that of its parts (file {blob.number}).")
     return manifest
+
+
+def _loads(data: bytes) -> Manifest:
+    if len(data) > LARGE:
+        allocator.give_back()  # the buffers of parts have done their work
+    return manifests.loads(data)
 
 
 def blobs_of(arrival: Arrival) -> dict[int, Blob]:
