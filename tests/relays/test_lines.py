@@ -274,8 +274,19 @@ def test_on_a_near_line_parts_are_not_cut_unless_a_bandwidth_is_set(far: Lines, 
     settle(far, network)
     far._rate = 160e6
     assert far.stretch(1000) == WHOLE
-    valve.set(100e6)
+    valve.set(320e6)
+    assert far.stretch(1 << 40) == 20_000_000 // LEAST * LEAST, "what is allowed now, not what was before"
+    valve.set(0)
     assert far.stretch(1 << 40) == 10_000_000 // LEAST * LEAST
+
+
+def test_on_a_far_line_what_a_call_carries_follows_what_goes_by_it(far: Lines, network: Network) -> None:
+    valve = Valve()
+    far.gate = Valves(valve)
+    settle(far, network)
+    far._rate = 80e6
+    valve.set(800e6)
+    assert far.stretch(1 << 40) == 80_000_000 // len(network.opened) // LEAST * LEAST
 
 
 def test_on_a_near_line_no_more_streams_are_tried(

@@ -35,8 +35,8 @@ class Gate(Protocol):
         ...
 
     @property
-    def free(self) -> bool:
-        """Whether no bandwidth is set."""
+    def rate(self) -> float | None:
+        """The bandwidth that is set, in bytes per second; None for none."""
         ...
 
     def __call__(self, size: int) -> None:

@@ -131,9 +131,12 @@ class Lines:
         with self._changed:
             streams = max(1, len(self._streams))
             near = self._adapter is not None and self._adapter.near
-            known = int(self._rate / streams * STRETCH_SECONDS) if self._rate else BEGIN
+            limit = self.gate.rate if self.gate is not None else None
+            # On a near line it goes as fast as is allowed, also at once after that was changed.
+            rate = limit if near and limit else self._rate
+            known = int(rate / streams * STRETCH_SECONDS) if rate else BEGIN
             self._depth = DEPTH if left > DEPTH * streams * known else LAST_DEPTH
-        if near and (self.gate is None or self.gate.free):
+        if near and limit is None:
             return WHOLE
         # The last calls are small, so that all streams end at about the same time. They are not so small that calls and
         # records cost more than what is gained.
@@ -355,8 +358,8 @@ class _Timed:
         return self._gate.step
 
     @property
-    def free(self) -> bool:
-        return self._gate.free
+    def rate(self) -> float | None:
+        return self._gate.rate
 
     def __call__(self, size: int) -> None:
         began = time.monotonic()

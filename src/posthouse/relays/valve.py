@@ -41,9 +41,9 @@ class Valve:
         return FREE_STEP if rate is None else max(LEAST_STEP, min(int(rate * STEP_SECONDS), LIMITED_STEP))
 
     @property
-    def free(self) -> bool:
-        """Whether no rate is set."""
-        return self._bucket.rate is None
+    def rate(self) -> float | None:
+        """The rate that is set, in bytes per second; None for none."""
+        return self._bucket.rate
 
     def set(self, rate: float | None) -> None:
         """Change the rate, at once: whoever waits goes on waiting by the new one."""
@@ -86,9 +86,9 @@ class Valves:
         return min(valve.step for valve in self._valves)
 
     @property
-    def free(self) -> bool:
-        """Whether none has a rate."""
-        return all(valve.free for valve in self._valves)
+    def rate(self) -> float | None:
+        """The least rate that is set, in bytes per second; None for none."""
+        return min((valve.rate for valve in self._valves if valve.rate is not None), default=None)
 
     def __call__(self, size: int) -> None:
         """Wait until so many bytes may be sent. Raises Paused."""
