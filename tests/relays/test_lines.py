@@ -347,14 +347,12 @@ def test_a_pause_between_two_relays_is_not_taken_for_a_slow_line(
 
 
 def test_time_at_the_gate_is_noted(network: Network) -> None:
-    class Slow:
-        step = 1000
-
-        def __call__(self, size: int) -> None:
+    class Slow(Valve):
+        def take(self, size: int) -> None:
             passed.append(size)
 
     passed: list[int] = []
-    far = Lines("tokyo", network, gate=Slow())
+    far = Lines("tokyo", network, gate=Valves(Slow()))
     call(far)
     assert passed == [1000]
     assert far._held > 0

@@ -203,6 +203,17 @@ def test_a_claim_costs_the_same_number_of_queries_however_long_the_queue(send: S
     assert queries() == few
 
 
+def test_where_nothing_waits_a_look_costs_two_queries_whatever_was_sent_before(send: Send) -> None:
+    for _ in range(3):
+        send()
+    claim_all()
+    running = send()
+    assert claim().pk == running.pk
+    with CaptureQueriesContext(connection) as captured:
+        assert picking.claim("one") is None
+    assert len(captured) == 2
+
+
 def test_a_film_steps_aside_after_its_turn_and_goes_on_after_the_other(send: Send, alice: User, bob: User) -> None:
     mine = [send(10 * GB, alice), send(10 * GB, alice)]
     jobs = [Job(claim()), Job(claim())]

@@ -82,8 +82,11 @@ def test_valves_in_a_row_hold_the_narrowest_rate() -> None:
     narrow, wide = Valve(clock, clock.sleep), Valve(clock, clock.sleep)
     gate = Valves(narrow, wide)
     assert gate.step > LIMITED_STEP
-    narrow.set(10 * MBIT)
+    assert gate.rate is None
     wide.set(100 * MBIT)
+    assert gate.rate == 100 * MBIT
+    narrow.set(10 * MBIT)
+    assert gate.rate == 10 * MBIT
     assert gate.step == 62_500
     while clock.now < 1010:
         gate(LIMITED_STEP)

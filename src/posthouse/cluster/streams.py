@@ -34,11 +34,6 @@ class Gate(Protocol):
         """How many bytes are asked for at a time."""
         ...
 
-    @property
-    def rate(self) -> float | None:
-        """The bandwidth that is set, in bytes per second; None for none."""
-        ...
-
     def __call__(self, size: int) -> None:
         """Block until so many bytes may be sent."""
         ...

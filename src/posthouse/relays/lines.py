@@ -22,6 +22,7 @@ from posthouse.cluster.streams import Gate, NoAnswer, Stream, StreamBroken, TooL
 from posthouse.cluster.transport import Place, Reply
 from posthouse.relays import adapt
 from posthouse.relays.adapt import Adapter
+from posthouse.relays.valve import Valves
 
 DEPTH = 3
 """Calls under way on one stream: one that is sent, one that waits for its answer, one that is got ready."""
@@ -96,7 +97,7 @@ class Lines:
         self,
         name: str,
         open_one: Connect = connect,
-        gate: Gate | None = None,
+        gate: Valves | None = None,
         keep: Callable[[], None] = lambda: None,
     ) -> None:
         """`name` is the server's, for the log; `gate` keeps the bandwidth, and `keep` is called to keep the gate."""
@@ -132,7 +133,8 @@ class Lines:
             streams = max(1, len(self._streams))
             near = self._adapter is not None and self._adapter.near
             limit = self.gate.rate if self.gate is not None else None
-            # On a near line it goes as fast as is allowed, also at once after that was changed.
+            # A near line takes at once what is allowed. What was measured may be from before a change; and where others
+            # share the rate, a call only lasts longer.
             rate = limit if near and limit else self._rate
             known = int(rate / streams * STRETCH_SECONDS) if rate else BEGIN
             self._depth = DEPTH if left > DEPTH * streams * known else LAST_DEPTH
@@ -349,17 +351,13 @@ class Lines:
 class _Timed:
     """A gate that notes for how long it held back."""
 
-    def __init__(self, gate: Gate, lines: Lines) -> None:
+    def __init__(self, gate: Valves, lines: Lines) -> None:
         self._gate = gate
         self._lines = lines
 
     @property
     def step(self) -> int:
         return self._gate.step
-
-    @property
-    def rate(self) -> float | None:
-        return self._gate.rate
 
     def __call__(self, size: int) -> None:
         began = time.monotonic()
