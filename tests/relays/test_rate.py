@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posthouse.relays import chart, rate
+from posthouse.relays.chart import Sample
 from posthouse.relays.rate import MBIT, Bucket, Claim, Plan, fair, grant
 from posthouse.relays.valve import LIMITED_STEP, Paused, Valve, Valves
 
@@ -134,13 +135,28 @@ def test_shares_never_come_to_more_than_the_limit_whoever_asks_when(
     assert sum(shares.values()) == pytest.approx(limit, rel=0.01)
 
 
+def heights(points: str) -> list[float]:
+    """Return the heights above the lower edge, the oldest second first."""
+    return [round(1 - float(point.split(",")[1]) / chart.HEIGHT, 3) for point in points.split()]
+
+
 def test_the_chart_adds_workers_up_and_knows_the_limit() -> None:
-    drawn = chart.draw([(0.5, MBIT), (1.2, 5 * MBIT), (1.4, 5 * MBIT), (2.5, 10 * MBIT), (4.1, 10 * MBIT)], 20 * MBIT)
+    noted = [(0.5, 1), (1.2, 5), (1.4, 5), (2.5, 10), (4.1, 10)]
+    drawn = chart.draw([Sample(ago, mbit * MBIT, 20 * MBIT) for ago, mbit in noted], 20 * MBIT)
     assert drawn.now == 10.0
     assert drawn.top == 22.0
-    assert drawn.limit == pytest.approx(chart.HEIGHT * (1 - 20 / 22), abs=0.1)
+    assert set(heights(drawn.limit)) == {round(20 / 22, 3)}
     assert len(drawn.points.split()) == chart.SECONDS
-    assert chart.draw([], None).limit is None
+    assert chart.draw([], None).limit == ""
+
+
+def test_the_chart_shows_the_limit_that_was_set_then() -> None:
+    noted: list[tuple[float, float | None]] = [(1.5, 100), (30.5, 100), (31.5, 10), (60.5, 10), (61.5, None)]
+    drawn = chart.draw([Sample(ago, 0, mbit and mbit * MBIT) for ago, mbit in noted], 100 * MBIT)
+    limits = heights(drawn.limit)
+    assert limits[-30:] == [0.909] * 30
+    assert limits[-60:-30] == [0.091] * 30
+    assert min(limits[:-60]) > 1, "no limit: above the picture"
 
 
 def test_the_rate_holds_over_real_sockets_and_several_threads() -> None:

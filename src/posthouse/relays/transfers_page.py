@@ -49,6 +49,7 @@ def _measured() -> dict[str, object]:
     now = timezone.now()
     allowed = throttle.allowed(now)
     since = now - timedelta(seconds=chart.SECONDS + 2)
-    samples = RateSample.objects.filter(at__gt=since).values_list("at", "sent")
-    drawn = chart.draw((((now - at).total_seconds(), sent) for at, sent in samples), allowed)
+    noted = RateSample.objects.filter(at__gt=since).values_list("at", "sent", "allowed")
+    samples = (chart.Sample((now - at).total_seconds(), sent, then) for at, sent, then in noted)
+    drawn = chart.draw(samples, allowed)
     return {"chart": drawn, "allowed": None if allowed is None else round(allowed / MBIT, 2)}
